@@ -1,0 +1,1 @@
+"""What `make run` adds where a real part is missing."""

@@ -1,0 +1,1 @@
+"""Everything that talks to Asterisk: the FastAGI server and the tap, one pair a PBX."""

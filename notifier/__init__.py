@@ -1,0 +1,1 @@
+"""Everything that talks to people: WebSocket delivery, the pages, their own history."""

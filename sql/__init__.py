@@ -1,0 +1,1 @@
+"""Our objects in the CRM's database: numbered migrations and their runner."""

@@ -1,0 +1,297 @@
+"""Settings: `ZVONOK_*` from the environment, systemd's credentials and `.env`, read once, frozen, passed in.
+
+Every problem is reported at once, by the variable's name; a secret's value is never printed. The environment wins over
+a credential file, that over `.env`. `ZVONOK_X_FILE` names a file that holds the value of `ZVONOK_X`.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from dotenv import dotenv_values
+
+from zvonok.errors import SettingsError
+
+PREFIX: Final = "ZVONOK_"
+MIN_SECRET_BYTES: Final = 32
+SECRETS: Final = frozenset(
+    {"DATABASE_URL", "AMI_SECRET", "INTAKE_SECRET", "AUTH_SECRET", "AUTH_PUBLIC_KEY", "METRICS_TOKEN", "NATS_URL"}
+)
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where to listen or connect: `host:port`, or `unix:PATH` (then `path` is set and the others are empty)."""
+
+    host: str = ""
+    port: int = 0
+    path: str | None = None
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings; a field's name in upper case, after `ZVONOK_`, is its variable. Durations are seconds."""
+
+    database_url: str | None = None
+    pbx_name: str = "pbx"
+    agi_listen: Address = Address("127.0.0.1", 4573)
+    agi_allow: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    ami_host: str | None = None
+    ami_port: int = 5038
+    ami_user: str = "zvonok"
+    ami_secret: str | None = None
+    intake_listen: Address = Address("127.0.0.1", 5005)
+    notifier_url: str = "http://127.0.0.1:5005"
+    intake_secret: str | None = None
+    http_listen: Address = Address("127.0.0.1", 5004)
+    auth_secret: str | None = None
+    auth_public_key: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    metrics_token: str | None = None
+    tap_metrics_listen: Address | None = None
+    nats_url: str | None = None
+    crm_card_url: str | None = None
+    state_dir: Path = Path("/var/lib/zvonok")
+    runtime_dir: Path = Path("/run/zvonok")
+    log_level: str = "INFO"
+    cache_ttl: float = 300.0
+    recent_ttl: float = 600.0
+    ring_watchdog: float = 120.0
+
+    def variables(self) -> dict[str, str]:
+        """The environment that loads these settings again, for a child process: defaults are left out."""
+        out: dict[str, str] = {}
+        for field in msgspec.structs.fields(type(self)):
+            value = getattr(self, field.name)
+            if value is None or value == field.default:
+                continue
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            out[PREFIX + field.name.upper()] = text
+        return out
+
+
+def load(
+    environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env"), needs: Iterable[str] = ()
+) -> Settings:
+    """The settings, checked. `needs` names the variables (without prefix) that the caller cannot do without.
+
+    Raises `SettingsError` with one line for each wrong, missing or unknown variable.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    raw = _collect(environ, env_file, problems)
+    known = {field.name.upper() for field in msgspec.structs.fields(Settings)}
+    problems += [
+        f"{PREFIX}{name}: no such setting; see .env.example for all of them"
+        for name in sorted(raw)
+        if name not in known
+    ]
+    values: dict[str, Any] = {}
+    for name in sorted(known & raw.keys()):
+        text = raw[name].strip()
+        if not text:
+            continue
+        try:
+            values[name.lower()] = _PARSERS.get(name, _text)(text)
+        except ValueError as exc:
+            shown = "" if name in SECRETS else f" (is {text[:80]!r})"
+            problems.append(f"{PREFIX}{name}: {exc}{shown}")
+    wrong = {problem.split(":", 1)[0] for problem in problems}
+    for name in needs:
+        either = name.split("|")
+        if not any(part.lower() in values or PREFIX + part in wrong for part in either):
+            wanted = " or ".join(PREFIX + part for part in either)
+            problems.append(f"{wanted}: is not set; {_HINTS.get(either[0], 'set it in the environment or in .env')}")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def _collect(environ: Mapping[str, str], env_file: Path | None, problems: list[str]) -> dict[str, str]:
+    raw: dict[str, str] = {}
+    if env_file is not None and env_file.is_file():
+        try:
+            found = dotenv_values(env_file, interpolate=False)
+        except (OSError, UnicodeDecodeError) as exc:
+            problems.append(f"{env_file}: cannot be read ({exc}); fix it or remove it")
+            found = {}
+        raw.update({k[len(PREFIX) :]: v for k, v in found.items() if k.startswith(PREFIX) and v is not None})
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory and Path(directory).is_dir():
+        for path in Path(directory).iterdir():
+            name = path.name.upper().removeprefix(PREFIX)
+            if path.is_file() and path.name.upper().startswith(PREFIX):
+                raw[name] = _read(path, PREFIX + name, problems)
+    raw.update({k[len(PREFIX) :]: v for k, v in environ.items() if k.startswith(PREFIX)})
+    known = {field.name.upper() for field in msgspec.structs.fields(Settings)}
+    for name in [n for n in raw if n.endswith("_FILE") and n.removesuffix("_FILE") in known]:
+        path_text = raw.pop(name).strip()
+        if path_text:
+            raw.setdefault(name.removesuffix("_FILE"), _read(Path(path_text), PREFIX + name, problems))
+    return raw
+
+
+def _read(path: Path, variable: str, problems: list[str]) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        problems.append(f"{variable}: the file cannot be read ({exc})")
+        return ""
+
+
+def _text(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("must not have control characters or line breaks")
+    return text
+
+
+def parse_address(text: str) -> Address:
+    """An `Address` from `host:port`, `[v6]:port` or `unix:/path`. Raises ValueError."""
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        if not path.startswith("/"):
+            raise ValueError("unix: takes an absolute path, such as unix:/run/zvonok/intake.sock")
+        return Address(path=path)
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})", text)
+    if match is None or not 0 <= int(match[3]) <= 65535:
+        raise ValueError("must be host:port with a port up to 65535, or unix:/path")
+    return Address(match[1] or match[2], int(match[3]))
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise ValueError("must be a port from 1 to 65535")
+    return int(text)
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}") from None
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low:g} to {high:g} seconds")
+        return value
+
+    return parse
+
+
+def _secret(text: str) -> str:
+    if len(_text(text).encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes; make one with: openssl rand -hex 32")
+    return text
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    out = []
+    for part in filter(None, re.split(r"[,\s]+", text)):
+        try:
+            out.append(str(ipaddress.ip_network(part, strict=False)))
+        except ValueError:
+            raise ValueError(
+                f"{part[:60]!r} is not an IP address or network, such as 10.0.0.5 or 10.0.0.0/24"
+            ) from None
+    return tuple(out)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    out = []
+    for part in filter(None, re.split(r"[,\s]+", text)):
+        url = urlsplit(part)
+        if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+            raise ValueError(f"{part[:60]!r} is not an origin, such as https://crm.example.ru")
+        out.append(f"{url.scheme}://{url.netloc}".lower())
+    return tuple(out)
+
+
+def _database_url(text: str) -> str:
+    if not _text(text).startswith(("postgresql://", "postgres://")):
+        raise ValueError("must be a URL such as postgresql://zvonok:PASSWORD@127.0.0.1/crm")
+    return text
+
+
+def _notifier_url(text: str) -> str:
+    if text.startswith("unix:"):
+        parse_address(text)
+        return text
+    url = urlsplit(_text(text))
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.path not in ("", "/"):
+        raise ValueError("must be http(s)://host:port, or unix:/path")
+    return text.rstrip("/")
+
+
+def _card_url(text: str) -> str:
+    _text(text)
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must be an http(s) URL with {kind}, {id} or {number} in it")
+    unknown = set(re.findall(r"\{([^{}]*)\}", text)) - {"kind", "id", "number"}
+    if unknown or text.count("{") != text.count("}"):
+        raise ValueError("may have {kind}, {id} and {number} in braces, nothing else")
+    return text
+
+
+def _public_key(text: str) -> str:
+    text = text.replace("\\n", "\n")
+    if "-----BEGIN" not in text or "PUBLIC KEY-----" not in text:
+        raise ValueError("must be a PEM public key; name its file with ZVONOK_AUTH_PUBLIC_KEY_FILE")
+    return text
+
+
+def _log_level(text: str) -> str:
+    level = text.upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return level
+
+
+def _pbx_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
+        raise ValueError("must be 1 to 32 letters, digits, '-' or '_'")
+    return text
+
+
+def _directory(text: str) -> Path:
+    if not _text(text).startswith("/"):
+        raise ValueError("must be an absolute path")
+    return Path(text)
+
+
+_PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    "DATABASE_URL": _database_url,
+    "PBX_NAME": _pbx_name,
+    "AGI_LISTEN": parse_address,
+    "AGI_ALLOW": _networks,
+    "AMI_PORT": _port,
+    "INTAKE_LISTEN": parse_address,
+    "NOTIFIER_URL": _notifier_url,
+    "INTAKE_SECRET": _secret,
+    "HTTP_LISTEN": parse_address,
+    "AUTH_SECRET": _secret,
+    "AUTH_PUBLIC_KEY": _public_key,
+    "ALLOWED_ORIGINS": _origins,
+    "TAP_METRICS_LISTEN": parse_address,
+    "CRM_CARD_URL": _card_url,
+    "STATE_DIR": _directory,
+    "RUNTIME_DIR": _directory,
+    "LOG_LEVEL": _log_level,
+    "CACHE_TTL": _seconds(1, 86_400),
+    "RECENT_TTL": _seconds(10, 86_400),
+    "RING_WATCHDOG": _seconds(5, 3_600),
+}
+
+_HINTS: Final[dict[str, str]] = {
+    "DATABASE_URL": "set it to the CRM's database, such as postgresql://zvonok:PASSWORD@127.0.0.1/crm",
+    "AMI_HOST": "set it to the PBX's address, usually 127.0.0.1",
+    "AMI_SECRET": "set it to the secret of the manager.conf user (dialplan/manager.d/zvonok.conf)",
+    "INTAKE_SECRET": "make one with: openssl rand -hex 32; the tap and the notifier share it",
+    "AUTH_SECRET": "make one with: openssl rand -hex 32; the CRM signs its users' tokens with it",
+}
