@@ -1,6 +1,6 @@
 """What a test level needs of the machine, and the one factor that scales every deadline.
 
-On a laptop a level that cannot run is skipped with a sentence that says what is missing; where ZVONOK_TEST_REQUIRE_ALL=1
+On a laptop a level that cannot run is skipped with a sentence that says what is missing; with ZVONOK_TEST_REQUIRE_ALL=1
 (CI) the same sentence is a failure.
 """
 
