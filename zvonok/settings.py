@@ -78,16 +78,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return out
 
 
-def load(
-    environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env"), needs: Iterable[str] = ()
-) -> Settings:
+def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ()) -> Settings:
     """The settings, checked. `needs` names the variables (without prefix) that the caller cannot do without.
 
+    `A|B` in `needs` asks for one of both. The file is `.env` in the working directory, or what ZVONOK_ENV_FILE names.
     Raises `SettingsError` with one line for each wrong, missing or unknown variable.
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
-    raw = _collect(environ, env_file, problems)
+    raw = _collect(environ, problems)
     known = {field.name.upper() for field in msgspec.structs.fields(Settings)}
     problems += [
         f"{PREFIX}{name}: no such setting; see .env.example for all of them"
@@ -115,9 +114,10 @@ def load(
     return Settings(**values)
 
 
-def _collect(environ: Mapping[str, str], env_file: Path | None, problems: list[str]) -> dict[str, str]:
+def _collect(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     raw: dict[str, str] = {}
-    if env_file is not None and env_file.is_file():
+    env_file = Path(environ.get(PREFIX + "ENV_FILE") or ".env")
+    if env_file.is_file():
         try:
             found = dotenv_values(env_file, interpolate=False)
         except (OSError, UnicodeDecodeError) as exc:
@@ -131,6 +131,7 @@ def _collect(environ: Mapping[str, str], env_file: Path | None, problems: list[s
             if path.is_file() and path.name.upper().startswith(PREFIX):
                 raw[name] = _read(path, PREFIX + name, problems)
     raw.update({k[len(PREFIX) :]: v for k, v in environ.items() if k.startswith(PREFIX)})
+    raw.pop("ENV_FILE", None)
     known = {field.name.upper() for field in msgspec.structs.fields(Settings)}
     for name in [n for n in raw if n.endswith("_FILE") and n.removesuffix("_FILE") in known]:
         path_text = raw.pop(name).strip()
