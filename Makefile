@@ -1,0 +1,46 @@
+# One command for everything. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The newest Python from 3.11 on that can make an environment.
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 3
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# A stamp for each set of packages: made anew when pyproject.toml changes, so that a second start is fast.
+$(VENV)/.run-stamp $(VENV)/.test-stamp: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Zvonok needs Python 3.11 or newer with venv and pip: on Debian, apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making the environment in $(VENV) (once)..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing packages (once)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@touch $@
+$(VENV)/.run-stamp: EXTRAS := demo
+$(VENV)/.test-stamp: EXTRAS := demo,cluster,test
+
+.PHONY: run
+run: $(VENV)/.run-stamp ## see it live: all of Zvonok, with stand-ins for what .env does not name
+	@exec $(BIN)/python -m demo.run
+
+.PHONY: test
+test: $(VENV)/.test-stamp ## every test there is: real PostgreSQL, Asterisk, Chromium, systemd
+	@tests/run $(BIN)/python
+
+.PHONY: test-tools
+test-tools: ## install what the tests use beside Python (Debian, as root)
+	@tests/install-tools
+
+.PHONY: lint
+lint: $(VENV)/.test-stamp ## lint, types and import rules
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "ruff: ok"
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: clean
+clean: ## remove the environment and everything that the demo keeps
+	rm -rf $(VENV) .state .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
