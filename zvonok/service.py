@@ -9,7 +9,10 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
+
+from zvonok import settings
+from zvonok.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -31,28 +34,47 @@ def mask_number(number: str | None) -> str:
     return clean if digits <= 4 and len(clean) <= 8 else "…" + clean[-4:]
 
 
+def _escape(text: str) -> str:
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
 class _Formatter(logging.Formatter):
-    """One line a record, with journald's priority prefix where stderr is the journal; control characters escaped."""
+    """One line a record, with journald's priority prefix where stderr is the journal; control characters escaped.
+
+    A traceback takes more lines, each of them escaped and with the prefix.
+    """
 
     def __init__(self, *, journal: bool) -> None:
         super().__init__("%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)-7s %(name)s: %(message)s")
         self._journal = journal
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return _escape(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return "\n".join(map(_escape, super().formatException(ei).split("\n")))
+
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        text = _JWT.sub("<token>", text)
-        if record.exc_info is None:
-            text = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+        text = _JWT.sub("<token>", super().format(record))
         if not self._journal:
             return text
         priority = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}.get(record.levelname, 6)
-        return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
+        return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
+
+
+def _stderr_is_journal() -> bool:
+    """Whether stderr goes to the journal: JOURNAL_STREAM names its device and inode (systemd.exec(5))."""
+    try:
+        stat = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or replaced by something without a file
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stat.st_dev}:{stat.st_ino}"
 
 
 def setup_logging(level: str) -> None:
     """Log to stderr from now on: with priorities for journald if it is the journal (sd-daemon(3)), with times else."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(journal="JOURNAL_STREAM" in os.environ))
+    handler.setFormatter(_Formatter(journal=_stderr_is_journal()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -65,6 +87,16 @@ def set_log_level(level: str) -> None:
     """Change the level of a running service (SIGHUP reloads it)."""
     logging.getLogger().setLevel(level)
     log.info("log level is now %s", level)
+
+
+def reload_log_level() -> None:
+    """Read the settings' files again and take LOG_LEVEL from them; wrong settings change nothing. Never raises."""
+    try:
+        level = settings.load().log_level
+    except SettingsError as exc:
+        log.error("the log level stays: %s", "; ".join(exc.problems))  # noqa: TRY400 - the problems say it all
+        return
+    set_log_level(level)
 
 
 def sd_notify(state: str) -> None:
@@ -96,7 +128,7 @@ async def feed_watchdog() -> None:
 
 
 async def run_until_signalled(
-    serve: Callable[[asyncio.Event], Awaitable[None]], *, reload: Callable[[], None] | None = None
+    serve: Callable[[asyncio.Event], Awaitable[None]], *, reload: Callable[[], None] = reload_log_level
 ) -> None:
     """Run `serve(stop)`; SIGTERM or SIGINT sets `stop`, SIGHUP calls `reload`. `serve` says READY=1 itself.
 
@@ -113,8 +145,7 @@ async def run_until_signalled(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping, number.name)
-    if reload is not None:
-        loop.add_signal_handler(signal.SIGHUP, reload)
+    loop.add_signal_handler(signal.SIGHUP, reload)
     watchdog = asyncio.create_task(feed_watchdog(), name="watchdog")
     try:
         await serve(stop)

@@ -1,23 +1,26 @@
 """Settings: `ZVONOK_*` from the environment, systemd's credentials and `.env`, read once, frozen, passed in.
 
 Every problem is reported at once, by the variable's name; a secret's value is never printed. The environment wins over
-a credential file, that over `.env`. `ZVONOK_X_FILE` names a file that holds the value of `ZVONOK_X`.
+a credential file, that over `.env`. `ZVONOK_X_FILE` names a file that holds the value of `ZVONOK_X`, and
+`ZVONOK_ENV_FILE` the file to read instead of `.env` (an installed service: /etc/zvonok/zvonok.env).
 """
 
+import io
 import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from zvonok.errors import SettingsError
 
 PREFIX: Final = "ZVONOK_"
+ENV_FILE: Final = PREFIX + "ENV_FILE"
 MIN_SECRET_BYTES: Final = 32
 SECRETS: Final = frozenset(
     {"DATABASE_URL", "AMI_SECRET", "INTAKE_SECRET", "AUTH_SECRET", "AUTH_PUBLIC_KEY", "METRICS_TOKEN", "NATS_URL"}
@@ -66,6 +69,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recent_ttl: float = 600.0
     ring_watchdog: float = 120.0
 
+    def __repr__(self) -> str:
+        shown = (
+            f"{field.name}={'<hidden>' if value and field.name.upper() in SECRETS else repr(value)}"
+            for field in msgspec.structs.fields(type(self))
+            if (value := getattr(self, field.name)) != field.default
+        )
+        return f"Settings({', '.join(shown)})"
+
     def variables(self) -> dict[str, str]:
         """The environment that loads these settings again, for a child process: defaults are left out."""
         out: dict[str, str] = {}
@@ -81,15 +92,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ()) -> Settings:
     """The settings, checked. `needs` names the variables (without prefix) that the caller cannot do without.
 
-    `A|B` in `needs` asks for one of both. The file is `.env` in the working directory, or what ZVONOK_ENV_FILE names.
-    Raises `SettingsError` with one line for each wrong, missing or unknown variable.
+    `A|B` in `needs` asks for one of both. The file is `.env` in the working directory, or what ZVONOK_ENV_FILE names
+    (which must then be there). Raises `SettingsError` with one line for each wrong, missing or unknown variable.
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     raw = _collect(environ, problems)
-    known = {field.name.upper() for field in msgspec.structs.fields(Settings)}
+    known = names()
     problems += [
-        f"{PREFIX}{name}: no such setting; see .env.example for all of them"
+        f"{PREFIX}{ascii(name)[1:-1][:60]}: no such setting; see .env.example for all of them"
         for name in sorted(raw)
         if name not in known
     ]
@@ -103,7 +114,7 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
         except ValueError as exc:
             shown = "" if name in SECRETS else f" (is {text[:80]!r})"
             problems.append(f"{PREFIX}{name}: {exc}{shown}")
-    wrong = {problem.split(":", 1)[0] for problem in problems}
+    wrong = {problem.split(":", 1)[0].removesuffix("_FILE") for problem in problems}
     for name in needs:
         either = name.split("|")
         if not any(part.lower() in values or PREFIX + part in wrong for part in either):
@@ -114,25 +125,26 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
     return Settings(**values)
 
 
+def names() -> frozenset[str]:
+    """Every setting's name, without the prefix."""
+    return frozenset(field.name.upper() for field in msgspec.structs.fields(Settings))
+
+
 def _collect(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    known = names()
     raw: dict[str, str] = {}
-    env_file = Path(environ.get(PREFIX + "ENV_FILE") or ".env")
-    if env_file.is_file():
-        try:
-            found = dotenv_values(env_file, interpolate=False)
-        except (OSError, UnicodeDecodeError) as exc:
-            problems.append(f"{env_file}: cannot be read ({exc}); fix it or remove it")
-            found = {}
-        raw.update({k[len(PREFIX) :]: v for k, v in found.items() if k.startswith(PREFIX) and v is not None})
+    named = environ.get(ENV_FILE, "").strip()
+    if named:
+        raw.update(_read_env_file(Path(named), problems))
+    elif Path(".env").is_file():
+        raw.update(_read_env_file(Path(".env"), problems))
     directory = environ.get("CREDENTIALS_DIRECTORY")
-    if directory and Path(directory).is_dir():
-        for path in Path(directory).iterdir():
-            name = path.name.upper().removeprefix(PREFIX)
-            if path.is_file() and path.name.upper().startswith(PREFIX):
-                raw[name] = _read(path, PREFIX + name, problems)
-    raw.update({k[len(PREFIX) :]: v for k, v in environ.items() if k.startswith(PREFIX)})
-    raw.pop("ENV_FILE", None)
-    known = {field.name.upper() for field in msgspec.structs.fields(Settings)}
+    for path in _credentials(Path(directory), problems) if directory else []:
+        # zvonok_ami_secret as systemd hands it over; ami_secret as it lies in /etc/zvonok/credentials
+        name = path.name.upper().removeprefix(PREFIX)
+        if name in known or path.name.upper().startswith(PREFIX):
+            raw[name] = _read(path, PREFIX + name, problems)
+    raw.update({k[len(PREFIX) :]: v for k, v in environ.items() if k.startswith(PREFIX) and k != ENV_FILE})
     for name in [n for n in raw if n.endswith("_FILE") and n.removesuffix("_FILE") in known]:
         path_text = raw.pop(name).strip()
         if path_text:
@@ -140,12 +152,40 @@ def _collect(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     return raw
 
 
+def _credentials(directory: Path, problems: list[str]) -> list[Path]:
+    try:
+        return [path for path in sorted(directory.iterdir()) if path.is_file()]
+    except (OSError, ValueError) as exc:
+        problems.append(f"CREDENTIALS_DIRECTORY: {directory} cannot be read ({_why(exc)}); {_READ_HINT}")
+        return []
+
+
+def _read_env_file(path: Path, problems: list[str]) -> dict[str, str]:
+    """The `ZVONOK_*` lines of an env file; a line that is no `NAME=value` is a problem, not a lost setting."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as exc:
+        problems.append(f"{path}: cannot be read ({_why(exc)}); {_READ_HINT}")
+        return {}
+    found: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            problems.append(f"{path}, line {binding.original.line}: is not NAME=value; fix the line or put # before it")
+        elif binding.key is not None and binding.key.startswith(PREFIX) and binding.key != ENV_FILE:
+            found[binding.key[len(PREFIX) :]] = binding.value or ""
+    return found
+
+
 def _read(path: Path, variable: str, problems: list[str]) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        problems.append(f"{variable}: the file cannot be read ({exc})")
+    except (OSError, UnicodeDecodeError, ValueError) as exc:
+        problems.append(f"{variable}: the file cannot be read ({_why(exc)}); {_READ_HINT}")
         return ""
+
+
+def _why(exc: Exception) -> str:
+    return exc.strerror or type(exc).__name__ if isinstance(exc, OSError) else "it is not UTF-8 text"
 
 
 def _text(text: str) -> str:
@@ -204,11 +244,21 @@ def _networks(text: str) -> tuple[str, ...]:
     return tuple(out)
 
 
+def _web_address(text: str) -> SplitResult | None:
+    """`http(s)://host[:port]` and nothing behind it, else None."""
+    try:
+        url = urlsplit(text)
+        good = url.scheme in ("http", "https") and url.hostname and (url.port is None or url.port > 0)
+    except ValueError:  # brackets that are no IPv6 address, a port that is no number
+        return None
+    return url if good and url.path in ("", "/") and not url.query and not url.fragment else None
+
+
 def _origins(text: str) -> tuple[str, ...]:
     out = []
     for part in filter(None, re.split(r"[,\s]+", text)):
-        url = urlsplit(part)
-        if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+        url = _web_address(part)
+        if url is None or url.username is not None:
             raise ValueError(f"{part[:60]!r} is not an origin, such as https://crm.example.ru")
         out.append(f"{url.scheme}://{url.netloc}".lower())
     return tuple(out)
@@ -217,6 +267,14 @@ def _origins(text: str) -> tuple[str, ...]:
 def _database_url(text: str) -> str:
     if not _text(text).startswith(("postgresql://", "postgres://")):
         raise ValueError("must be a URL such as postgresql://zvonok:PASSWORD@127.0.0.1/crm")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError("has a % that stands for nothing; write a % in the password as %25")
+    return text
+
+
+def _host(text: str) -> str:
+    if re.search(r"[\s/@\[\]]", _text(text)) or re.fullmatch(r"[^:]*:\d+", text):
+        raise ValueError("must be a host name or an address alone; the port goes into ZVONOK_AMI_PORT")
     return text
 
 
@@ -224,8 +282,7 @@ def _notifier_url(text: str) -> str:
     if text.startswith("unix:"):
         parse_address(text)
         return text
-    url = urlsplit(_text(text))
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.path not in ("", "/"):
+    if _web_address(_text(text)) is None:
         raise ValueError("must be http(s)://host:port, or unix:/path")
     return text.rstrip("/")
 
@@ -266,11 +323,14 @@ def _directory(text: str) -> Path:
     return Path(text)
 
 
+_READ_HINT: Final = "mend it, or run this as root or as its owner"
+
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "DATABASE_URL": _database_url,
     "PBX_NAME": _pbx_name,
     "AGI_LISTEN": parse_address,
     "AGI_ALLOW": _networks,
+    "AMI_HOST": _host,
     "AMI_PORT": _port,
     "INTAKE_LISTEN": parse_address,
     "NOTIFIER_URL": _notifier_url,
