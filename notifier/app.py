@@ -1,0 +1,299 @@
+"""`zvonok notifier`: serves the users' browsers on one listener and takes states from the taps on another."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import resource
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from notifier import frames
+from notifier.auth import Verifier
+from notifier.client_files import ClientFiles
+from notifier.delivery import Delivery
+from notifier.door import Door, security_headers
+from notifier.history import History
+from notifier.hub import Hub, Socket
+from notifier.intake import MAX_BODY, Intake
+from notifier.limits import Limits
+from notifier.messages import MAX_MESSAGE_BYTES, Close, Heartbeat, encode
+from notifier.metrics import Metrics
+from notifier.people import People
+from notifier.queries import Database
+from notifier.session import Desk, Session
+from notifier.testcalls import Order, TestCalls
+from zvonok.call import wall_ms
+from zvonok.cli import package_version
+from zvonok.errors import UsageError
+from zvonok.service import run_until_signalled, sd_notify, set_log_level, setup_logging
+from zvonok.settings import Address, Settings, load
+
+log = logging.getLogger(__name__)
+
+_BACKLOG: Final = 4096
+_RESERVED_FILES: Final = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has no arguments; everything is a setting."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    settings = load(needs=["INTAKE_SECRET", "AUTH_SECRET|AUTH_PUBLIC_KEY"])
+    setup_logging(settings.log_level)
+    _tune_process()
+
+    async def serve(stop: asyncio.Event) -> None:
+        async with Notifier(settings).serving():
+            sd_notify("READY=1")
+            await stop.wait()
+
+    def reload() -> None:
+        set_log_level(load().log_level)
+
+    asyncio.run(run_until_signalled(serve, reload=reload))
+    return 0
+
+
+class Notifier:
+    """The whole process but for signals: everything wired together."""
+
+    def __init__(self, settings: Settings, *, limits: Limits | None = None) -> None:
+        """Raises SettingsError where a key is unfit."""
+        assert settings.intake_secret is not None
+        self._settings = settings
+        self.limits = limits or Limits()
+        self.metrics = Metrics()
+        self.verifier = Verifier(settings)
+        self.hub = Hub(heartbeat_s=self.limits.heartbeat)
+        self.delivery = Delivery(self.hub, recent_ttl=settings.recent_ttl, metrics=self.metrics)
+        self.metrics.observe(self.delivery)
+        self._database = Database(settings.database_url) if settings.database_url else None
+        self._stopping = False
+        self._sessions: set[Session] = set()
+        self._most_sockets = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED_FILES
+        self.intake = Intake(self.delivery, secret=settings.intake_secret, metrics=self.metrics)
+        self.door = Door(
+            allowed_origins=settings.allowed_origins,
+            metrics_token=settings.metrics_token,
+            limits=self.limits,
+            metrics=self.metrics,
+        )
+        self.addresses: dict[str, Address] = {}
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Both listeners accept from the moment this is entered until it is left. Raises UsageError for a taken port."""
+        settings = self._settings
+        self.people = People(
+            self._database,
+            cache_ttl=settings.cache_ttl,
+            metrics=self.metrics,
+            card_url=settings.crm_card_url,
+            clock=asyncio.get_running_loop().time,
+        )
+        self.test_calls = TestCalls(self.delivery, self.people)
+        self._desk = Desk(
+            delivery=self.delivery,
+            people=self.people,
+            verifier=self.verifier,
+            limits=self.limits,
+            metrics=self.metrics,
+            start_test_call=self.test_calls.start,
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            if self._database is not None:
+                await self._database.open()
+                stack.push_async_callback(self._database.close)
+            intake = await self._listen(stack, self._intake_app(), settings.intake_listen, "INTAKE_LISTEN")
+            users = await self._listen(stack, self._users_app(), settings.http_listen, "HTTP_LISTEN")
+            self.addresses = {"intake": intake[1], "users": users[1]}
+            log.info("users come in at %s, states at %s", users[1], intake[1])
+            background = asyncio.gather(
+                self.hub.turn_wheel(self._heartbeat, self.metrics.lag), self._tick(), self._collect_garbage()
+            )
+            background.add_done_callback(_died)
+            try:
+                yield
+            finally:
+                self._stopping = True
+                await users[0].stop()
+                await self._close_all()
+                background.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await background
+
+    # -- listeners
+
+    async def _listen(
+        self, stack: contextlib.AsyncExitStack, app: web.Application, address: Address, name: str
+    ) -> tuple[web.BaseSite, Address]:
+        runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=1.0, handle_signals=False
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        try:
+            if address.path is not None:
+                Path(address.path).unlink(missing_ok=True)
+                unix = web.UnixSite(runner, address.path, backlog=_BACKLOG)
+                await unix.start()
+                Path(address.path).chmod(0o660)
+                return unix, address
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            listener = socket.create_server(
+                (address.host, address.port), family=family, backlog=_BACKLOG, reuse_port=False
+            )
+            site = web.SockSite(runner, listener, backlog=_BACKLOG)
+            await site.start()
+            return site, Address(address.host, listener.getsockname()[1])
+        except OSError as exc:
+            raise UsageError(
+                f"ZVONOK_{name}: cannot listen on {address} ({exc.strerror or exc}); is another notifier running, "
+                "or is the address not this host's?"
+            ) from exc
+
+    def _users_app(self) -> web.Application:
+        app = web.Application(middlewares=[security_headers], client_max_size=MAX_MESSAGE_BYTES)
+        files = ClientFiles()
+        history = History(self.people, self.verifier, self.door)
+        app.router.add_get("/ws", self._socket)
+        app.router.add_get("/", files.page)
+        app.router.add_get("/client/{name:.+}", files.file)
+        app.router.add_get("/api/calls", history.get)
+        app.router.add_route("OPTIONS", "/api/calls", history.preflight)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        return app
+
+    def _intake_app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_post("/intake/v1", self.intake.post)
+        app.router.add_post("/intake/v1/test-call", self._test_call)
+        app.router.add_get("/healthz", self._healthz)
+        return app
+
+    # -- handlers
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        if self._stopping or len(self._sessions) >= self._most_sockets:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"}, text="no room; come back later")
+        knock = self.door.enter(request)
+        ws = web.WebSocketResponse(
+            compress=False, autoping=False, autoclose=False, timeout=2.0, max_msg_size=MAX_MESSAGE_BYTES
+        )
+        try:
+            await ws.prepare(request)
+        except BaseException:
+            knock.authenticated()
+            raise
+        transport = request.transport
+        if transport is None:
+            knock.authenticated()
+            return ws
+        session = Session(ws, transport, desk=self._desk, gate=knock)
+        self._sessions.add(session)
+        try:
+            if not self.door.origin_allowed(request):
+                self.metrics.auth_failures.labels("origin").inc()
+                session.close(Close.NOT_ALLOWED, "this page's origin is not in ZVONOK_ALLOWED_ORIGINS")
+            await session.run()
+        finally:
+            self._sessions.discard(session)
+        return ws
+
+    async def _test_call(self, request: web.Request) -> web.StreamResponse:
+        if not self.intake.authorized(request):
+            return web.Response(status=401, text="the bearer token is not ZVONOK_INTAKE_SECRET")
+        try:
+            order = msgspec.json.decode(await request.read(), type=Order)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
+            return web.Response(status=400, text=str(exc))
+        answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await answer.prepare(request)
+
+        def wanted() -> bool:
+            return not self._stopping and request.transport is not None and not request.transport.is_closing()
+
+        async with contextlib.aclosing(self.test_calls.play(order, wanted=wanted)) as steps:
+            async for step in steps:
+                with contextlib.suppress(ConnectionError):
+                    await answer.write(msgspec.json.encode(step) + b"\n")
+        return answer
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        answer: dict[str, object] = {"ready": not self._stopping}
+        if self.door.may_see_metrics(request):
+            answer["version"] = package_version()
+            answer["database"] = self.people.state
+            answer["pbxs"] = {pbx.name: "up" if pbx.up else "down" for pbx in self.delivery.sources.all()}
+        return web.json_response(answer, status=503 if self._stopping else 200)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        if not self.door.may_see_metrics(request):
+            raise web.HTTPForbidden(text="from this host only, or with ZVONOK_METRICS_TOKEN as a bearer token")
+        return web.Response(
+            body=self.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    # -- in the background
+
+    def _heartbeat(self) -> bytes:
+        return frames.PING + frames.text(encode(Heartbeat(server_time=wall_ms())))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self.delivery.tick()
+
+    async def _collect_garbage(self) -> None:
+        """Take what is long-lived out of the collector's sight, or each full collection walks every connection."""
+        while True:
+            await asyncio.sleep(5.0)
+            gc.freeze()
+
+    async def _close_all(self) -> None:
+        """Tell every client that we restart, spread, so that they don't all come back in the same moment."""
+        count = self.hub.count
+
+        def visit(socket: Socket) -> None:
+            assert isinstance(socket, Session)
+            socket.close(Close.RESTARTING, "restarting")
+
+        await self.hub.each(visit, pause_s=250 / self.limits.drain_per_second)
+        for session in list(self._sessions):
+            session.close(Close.RESTARTING, "restarting")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while self._sessions:
+                    await asyncio.sleep(0.02)
+        for session in list(self._sessions):
+            session.abort()
+        if count:
+            log.info("%d sockets were told to come back later", count)
+
+
+def _tune_process() -> None:
+    """As many sockets as the system lets us; and collections that don't stop the loop while thousands connect."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _died(background: "asyncio.Future[object]") -> None:
+    if not background.cancelled() and (exc := background.exception()) is not None:
+        log.critical("a part of the notifier died; stopping, so that it is started again", exc_info=exc)
+        signal_self()
