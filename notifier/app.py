@@ -9,7 +9,7 @@ import resource
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -32,7 +32,7 @@ from notifier.testcalls import Order, TestCalls
 from zvonok.call import wall_ms
 from zvonok.cli import package_version
 from zvonok.errors import UsageError
-from zvonok.service import run_until_signalled, sd_notify, set_log_level, setup_logging
+from zvonok.service import run_until_signalled, sd_notify, setup_logging
 from zvonok.settings import Address, Settings, load
 
 log = logging.getLogger(__name__)
@@ -52,14 +52,12 @@ def run(args: argparse.Namespace) -> int:
     _tune_process()
 
     async def serve(stop: asyncio.Event) -> None:
-        async with Notifier(settings).serving():
+        notifier = Notifier(settings)
+        async with notifier.serving():
             sd_notify("READY=1")
-            await stop.wait()
+            await notifier.until(stop)
 
-    def reload() -> None:
-        set_log_level(load().log_level)
-
-    asyncio.run(run_until_signalled(serve, reload=reload))
+    asyncio.run(run_until_signalled(serve))
     return 0
 
 
@@ -91,7 +89,7 @@ class Notifier:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Both listeners accept from the moment this is entered until it is left. Raises UsageError for a taken port."""
+        """Both listeners accept from when this is entered until it is left. Raises UsageError for a taken port."""
         settings = self._settings
         self.people = People(
             self._database,
@@ -117,10 +115,9 @@ class Notifier:
             users = await self._listen(stack, self._users_app(), settings.http_listen, "HTTP_LISTEN")
             self.addresses = {"intake": intake[1], "users": users[1]}
             log.info("users come in at %s, states at %s", users[1], intake[1])
-            background = asyncio.gather(
+            background = self._background = asyncio.gather(
                 self.hub.turn_wheel(self._heartbeat, self.metrics.lag), self._tick(), self._collect_garbage()
             )
-            background.add_done_callback(_died)
             try:
                 yield
             finally:
@@ -131,22 +128,29 @@ class Notifier:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await background
 
+    async def until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`. Raises what ended a part that should never end, so that the service is started again."""
+        stopped = asyncio.ensure_future(stop.wait())
+        both: set[asyncio.Future[Any]] = {stopped, self._background}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self._background.done():
+            self._background.result()
+
     # -- listeners
 
     async def _listen(
         self, stack: contextlib.AsyncExitStack, app: web.Application, address: Address, name: str
     ) -> tuple[web.BaseSite, Address]:
-        runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=1.0, handle_signals=False
-        )
+        runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=1.0, handle_signals=False)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         try:
             if address.path is not None:
-                Path(address.path).unlink(missing_ok=True)
+                Path(address.path).unlink(missing_ok=True)  # noqa: ASYNC240 - nothing runs yet
                 unix = web.UnixSite(runner, address.path, backlog=_BACKLOG)
                 await unix.start()
-                Path(address.path).chmod(0o660)
+                Path(address.path).chmod(0o660)  # noqa: ASYNC240
                 return unix, address
             family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
             listener = socket.create_server(
@@ -277,7 +281,7 @@ class Notifier:
             session.close(Close.RESTARTING, "restarting")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
-                while self._sessions:
+                while self._sessions:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         for session in list(self._sessions):
             session.abort()
@@ -291,9 +295,3 @@ def _tune_process() -> None:
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     gc.set_threshold(50_000, 20, 100)
-
-
-def _died(background: "asyncio.Future[object]") -> None:
-    if not background.cancelled() and (exc := background.exception()) is not None:
-        log.critical("a part of the notifier died; stopping, so that it is started again", exc_info=exc)
-        signal_self()

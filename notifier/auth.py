@@ -53,13 +53,15 @@ class Verifier:
             algorithm, key = _public_key(settings.auth_public_key)
             self._keys[algorithm] = key
         if not self._keys:
-            raise SettingsError(["ZVONOK_AUTH_SECRET or ZVONOK_AUTH_PUBLIC_KEY: is not set; tokens are checked with it"])
+            raise SettingsError(
+                ["ZVONOK_AUTH_SECRET or ZVONOK_AUTH_PUBLIC_KEY: is not set; tokens are checked with it"]
+            )
 
     def verify(self, token: str) -> Identity:
         """The token's identity. Raises AuthError."""
         try:
-            algorithm = jwt.get_unverified_header(token).get("alg")
-            key = self._keys.get(algorithm) if isinstance(algorithm, str) else None
+            algorithm = str(jwt.get_unverified_header(token).get("alg"))
+            key = self._keys.get(algorithm)
             if key is None:
                 raise AuthError("algorithm", "the token's algorithm is not accepted")
             claims = jwt.decode(
@@ -95,7 +97,7 @@ def _user_id(sub: object) -> int:
         sub = int(sub)
     if isinstance(sub, int) and not isinstance(sub, bool) and 0 < sub <= MAX_USER_ID:
         return sub
-    raise AuthError("claims", 'the token\'s "sub" must be the user\'s id, a positive integer')
+    raise AuthError("claims", "the token's \"sub\" must be the user's id, a positive integer")
 
 
 def _public_key(pem: str) -> tuple[str, Any]:
@@ -107,7 +109,7 @@ def _public_key(pem: str) -> tuple[str, Any]:
         case RSAPublicKey():
             if key.key_size < MIN_RSA_BITS:
                 raise SettingsError(
-                    [f"ZVONOK_AUTH_PUBLIC_KEY: an RSA key of {key.key_size} bits is too short; use {MIN_RSA_BITS} or more"]
+                    [f"ZVONOK_AUTH_PUBLIC_KEY: an RSA key of {key.key_size} bits is too short: {MIN_RSA_BITS} or more"]
                 )
             return "RS256", key
         case EllipticCurvePublicKey(curve=SECP256R1()):

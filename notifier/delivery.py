@@ -94,7 +94,9 @@ class Delivery:
         for pbx in self.sources.silent(now=now):
             self._tell_all(Source(server_time=now, pbx=pbx, up=False))
         for pbx in self.sources.lost(self._recent_ttl_ms, now=now):
-            log.warning("PBX %s was not heard for %d s: its live calls end as unknown", pbx, self._recent_ttl_ms // 1000)
+            log.warning(
+                "PBX %s was not heard for %d s: its live calls end as unknown", pbx, self._recent_ttl_ms // 1000
+            )
             self._end_missing(pbx, ())
 
     def _end_missing(self, pbx: str, live: Collection[str]) -> None:

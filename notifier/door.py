@@ -1,4 +1,4 @@
-"""The door of the users' listener: who knocks, from which page, how often; and the headers that every answer carries."""
+"""The door of the users' listener: who knocks, from which page, how often; and every answer's headers."""
 
 import asyncio
 import hmac
@@ -63,9 +63,7 @@ class Door:
         """Whether it asks from this host itself (not through a proxy), or with ZVONOK_METRICS_TOKEN."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if self._metrics_token is not None and scheme.lower() == "bearer":
-            return hmac.compare_digest(
-                token.strip().encode(errors="surrogateescape"), self._metrics_token.encode()
-            )
+            return hmac.compare_digest(token.strip().encode(errors="surrogateescape"), self._metrics_token.encode())
         proxied = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
         return not proxied and _is_loopback(request.remote)
 
@@ -123,9 +121,10 @@ def same_host(origin: str, host: str) -> bool:
         page = urlsplit(origin)
         here = urlsplit(f"{page.scheme}://{host}")
         default = _DEFAULT_PORTS[page.scheme]
-        return (page.hostname, page.port or default) == (here.hostname, here.port or default)
+        places = [(url.hostname, url.port or default) for url in (page, here)]
     except (ValueError, KeyError):
         return False
+    return places[0] == places[1]
 
 
 def headers_for(host: str) -> dict[str, str]:

@@ -47,9 +47,9 @@ class History:
             return self._error(request, 403, "this page's origin is not in ZVONOK_ALLOWED_ORIGINS")
         self._door.spend(request)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return self._error(request, 401, "send the token as Authorization: Bearer")
         try:
-            if scheme.lower() != "bearer":
-                raise AuthError("missing", "send the token as Authorization: Bearer")
             identity = self._verifier.verify(token.strip())
         except AuthError as exc:
             self._door.failed(client_address(request))
@@ -68,9 +68,7 @@ class History:
         return web.Response(body=msgspec.json.encode(page), headers=self._headers(request))
 
     def _error(self, request: web.Request, status: int, message: str) -> web.Response:
-        return web.Response(
-            status=status, body=msgspec.json.encode({"error": message}), headers=self._headers(request)
-        )
+        return web.Response(status=status, body=msgspec.json.encode({"error": message}), headers=self._headers(request))
 
     def _headers(self, request: web.Request) -> dict[str, str]:
         return {"Content-Type": "application/json", "Cache-Control": "no-store", **self._cors(request)}

@@ -112,8 +112,8 @@ class Inbox:
     def dismiss(self, user_id: int, call_id: str, *, now: int) -> bool:
         """The user closed a card. Returns whether that is news.
 
-        A call that is not known (not any more, or not yet: clients repeat their dismissals after a reconnect, which
-        may be before the PBX has repeated its states) is remembered for as long as a recent call, the last 64 of a user.
+        Clients repeat their dismissals after a reconnect, perhaps before the PBX has repeated its states. So one of a
+        call that is not known is remembered for as long as a recent call, the last 64 of a user.
         """
         box = self._boxes.setdefault(user_id, _Box())
         if call_id in box.dismissed:

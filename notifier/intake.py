@@ -17,7 +17,7 @@ from aiohttp import web
 
 from notifier.delivery import Delivery
 from notifier.metrics import Metrics
-from zvonok.call import Call, State, wall_ms
+from zvonok.call import Call, State
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ PBXName = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """The body. `live` names every live call of this PBX, or is null if that is not known. `now`: the PBX's clock, ms."""
+    """The body. `live` names every live call of this PBX, null if that is not known; `now`: the PBX's clock, ms."""
 
     pbx: PBXName
     run: int
@@ -161,9 +161,10 @@ class Intake:
     def _problem(self, call: Call, pbx: str) -> str | None:
         """What is wrong with a call that has the right shape, or None."""
         caller, line = call.caller, call.line
+        answered_by = None if call.end is None else call.end.answered_by
         texts = (
-            call.first_linkedid, caller.number, caller.display, caller.name, caller.company, line.number,
-            line.label, line.queue, None if call.end is None or call.end.answered_by is None else call.end.answered_by.name,
+            call.first_linkedid, caller.number, caller.display, caller.name, caller.company,
+            line.number, line.label, line.queue, None if answered_by is None else answered_by.name,
         )  # fmt: skip
         if call.pbx != pbx:
             return f"the call's pbx is not {pbx!r}"

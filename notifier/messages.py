@@ -158,7 +158,7 @@ class TestCall(ClientMessage, frozen=True, kw_only=True, tag="test_call"):
 FromServer = Hello | Snapshot | CallMessage | Dismissed | Source | Heartbeat | Error
 FromClient = Auth | Dismiss | ClientHeartbeat | ClientStatus | TestCall
 
-_decoder: Final = msgspec.json.Decoder(FromClient)
+_decoder: Final[msgspec.json.Decoder[FromClient]] = msgspec.json.Decoder(FromClient)
 _encoder: Final = msgspec.json.Encoder()
 
 

@@ -73,9 +73,7 @@ class _State(Collector):
         for socket in hub.all():
             key = socket.sound or "unknown"
             sound[key] = sound.get(key, 0) + 1
-        pages = GaugeMetricFamily(
-            "zvonok_notifier_pages", "Open pages, by what their sound can do", labels=["sound"]
-        )
+        pages = GaugeMetricFamily("zvonok_notifier_pages", "Open pages, by what their sound can do", labels=["sound"])
         for key, count in sound.items():
             pages.add_metric([key], count)
         yield pages

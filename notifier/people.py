@@ -8,7 +8,7 @@ on a connection that does not answer).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from cachetools import TTLCache
@@ -55,7 +55,7 @@ class People:
         self._card_url = card_url
         self._cache: TTLCache[int, Person] = TTLCache(_CACHE_SIZE, min(cache_ttl, _CACHE_TTL_S), timer=clock)
         self._waiting: dict[int, asyncio.Future[Person | None]] = {}
-        self._abandoned: set[asyncio.Task[object]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
         self._down = False
 
     @property
@@ -109,7 +109,7 @@ class People:
                 if not future.done():
                     future.set_exception(exc)
             return
-        found = {row.id: Person(id=row.id, name=row.name, numbers=row.numbers) for row in rows}
+        found = {row.user_id: Person(id=row.user_id, name=row.name, numbers=row.numbers) for row in rows}
         self._cache.update(found)
         for user_id, future in batch.items():
             if not future.done():
@@ -118,14 +118,8 @@ class People:
     async def _answer(self, what: str, question: Callable[[queries.Database], Awaitable[T]]) -> T:
         if self._database is None:
             raise DatabaseError("ZVONOK_DATABASE_URL is not set: names, numbers and history are not known")
-        task = asyncio.ensure_future(question(self._database))
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_S)
         try:
-            if not done:
-                task.cancel()
-                self._keep(task)
-                raise DatabaseError(f"the database did not answer within {ANSWER_S:g} s")
-            answer = task.result()
+            answer = await self._within_time(asyncio.ensure_future(question(self._database)))
         except DatabaseError as exc:
             self._metrics.lookups.labels(what, "error").inc()
             if not self._down:
@@ -138,11 +132,19 @@ class People:
             log.info("the database answers again")
         return answer
 
-    def _keep(self, task: "asyncio.Future[object] | asyncio.Task[object]") -> None:
-        self._abandoned.add(task)  # type: ignore[arg-type]
+    async def _within_time(self, answer: "asyncio.Future[T]") -> T:
+        done, _ = await asyncio.wait({answer}, timeout=ANSWER_S)
+        if done:
+            return answer.result()
+        answer.cancel()
+        self._keep(answer)
+        raise DatabaseError(f"the database did not answer within {ANSWER_S:g} s")
+
+    def _keep(self, task: "asyncio.Future[Any]") -> None:
+        self._running.add(task)
         task.add_done_callback(self._finished)
 
-    def _finished(self, task: "asyncio.Future[object]") -> None:
-        self._abandoned.discard(task)  # type: ignore[arg-type]
+    def _finished(self, task: "asyncio.Future[Any]") -> None:
+        self._running.discard(task)
         if not task.cancelled() and (exc := task.exception()) is not None and not isinstance(exc, DatabaseError):
             log.error("a question to the database failed", exc_info=exc)

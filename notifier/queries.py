@@ -1,16 +1,15 @@
 """The notifier's SQL, each query one function. Errors of the driver become DatabaseError here."""
 
 import logging
-from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 import psycopg
-from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from notifier.messages import Number
-from zvonok.call import AnsweredBy, Call, Caller, End, Kind, Line, Reason, State
+from zvonok.call import Call, Caller, Kind
 from zvonok.errors import DatabaseError
 
 log = logging.getLogger(__name__)
@@ -19,11 +18,24 @@ _CONNECTIONS: Final = 4
 
 
 class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A user and his numbers."""
+    """What `zvonok.person` says of a user."""
 
-    id: int
+    user_id: int
     name: str | None
     numbers: list[Number]
+
+
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    number: str | None
+    kind: Kind
+    id: int | None
+    name: str | None
+    company: str | None
+    matches: int
+
+
+class _Identified(msgspec.Struct, frozen=True, kw_only=True):
+    caller: _Found
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +65,6 @@ class Database:
             open=False,
             kwargs={
                 "autocommit": True,
-                "row_factory": dict_row,
                 "connect_timeout": 2,
                 "application_name": "zvonok notifier",
                 "options": "-c statement_timeout=2000",
@@ -72,100 +83,56 @@ class Database:
         """Close the connections; a frozen database is not waited for."""
         await self._pool.close(timeout=0.5)
 
-    async def rows(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    async def rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of a query. Raises DatabaseError."""
         try:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(query.encode(), parameters)
-                return await cursor.fetchall()  # type: ignore[return-value]
+                return await cursor.fetchall()
         except (psycopg.Error, PoolTimeout, TooManyRequests) as exc:
             raise DatabaseError(_sentence(exc)) from exc
 
 
 async def people(db: Database, user_ids: list[int]) -> list[PersonRow]:
     """Those of the users that exist, with their numbers."""
-    rows = await db.rows(
-        """
-        SELECT u.id::bigint AS id, u.name,
-               coalesce((SELECT jsonb_agg(jsonb_build_object('number', p.phone_number, 'label', p.phone_type)
-                                          ORDER BY p.phone_number)
-                         FROM zvonok.crm_user_phones p WHERE p.user_id = u.id), '[]') AS numbers
-        FROM zvonok.crm_users u WHERE u.id = ANY (%(ids)s)
-        """,
-        {"ids": user_ids},
-    )
-    return [msgspec.convert(row, PersonRow) for row in rows]
+    rows = await db.rows("SELECT zvonok.person(wanted)::text FROM unnest(%(ids)s::bigint[]) wanted", {"ids": user_ids})
+    return [msgspec.json.decode(text, type=PersonRow) for (text,) in rows if text is not None]
 
 
 async def caller(db: Database, number: str, called: str, *, card_url: str | None) -> Caller:
-    """Who calls from `number`, as a real call would show."""
-    return Caller(number=number)
+    """Who calls from `number`, as a real call to `called` would show."""
+    rows = await db.rows("SELECT zvonok.identify(%(number)s, %(called)s)::text", {"number": number, "called": called})
+    found = msgspec.json.decode(rows[0][0], type=_Identified).caller
+    shown = found.number or number
+    return Caller(
+        number=shown,
+        name=found.name,
+        kind=found.kind,
+        id=found.id,
+        company=found.company,
+        matches=found.matches,
+        url=_card_url(card_url, kind=found.kind, number=shown, record=found.id),
+    )
 
 
 async def history(db: Database, query: HistoryQuery) -> list[Call]:
     """One user's calls, newest first."""
-    conditions = ["c.user_id = %(user_id)s", "c.call_id IS NOT NULL", "c.ring_started_at IS NOT NULL"]
-    if query.before_ms is not None:
-        conditions.append("(c.ring_started_at, c.call_id) < (%(before)s, %(before_id)s)")
-    if query.since_ms is not None:
-        conditions.append("c.ring_started_at >= %(since)s")
-    if query.number is not None:
-        conditions.append("zvonok.phone_key(c.caller_number) = zvonok.phone_key(%(number)s)")
-    if query.reason is not None:
-        conditions.append("c.reason = %(reason)s")
     rows = await db.rows(
-        "SELECT c.*, u.name AS answered_by_name FROM zvonok.call_log c"
-        " LEFT JOIN zvonok.crm_users u ON u.id = c.answered_by"
-        f" WHERE {' AND '.join(conditions)}"
-        " ORDER BY c.ring_started_at DESC, c.call_id DESC LIMIT %(limit)s",
-        {
-            "user_id": query.user_id,
-            "limit": query.limit,
-            "before": _time(query.before_ms),
-            "before_id": query.before_id,
-            "since": _time(query.since_ms),
-            "number": query.number,
-            "reason": query.reason,
-        },
+        "SELECT row::text FROM zvonok.history(%(user_id)s::bigint, %(before_ms)s::bigint, %(limit)s::integer,"
+        " %(number)s::text, %(since_ms)s::bigint, %(reason)s::text, %(before_id)s::text) row",
+        msgspec.structs.asdict(query),
     )
-    return [_call(row) for row in rows]
+    return [msgspec.json.decode(text, type=Call) for (text,) in rows]
 
 
-def _call(row: dict[str, Any]) -> Call:
-    """A row of the history as a Call; what an older or foreign row lacks gets its neutral value."""
-    state = State(row["state"]) if row["state"] in {known.value for known in State} else State.ENDED
-    reason = Reason(row["reason"]) if row["reason"] in {known.value for known in Reason} else Reason.UNKNOWN
-    answered_by = None
-    if row["answered_by"] is not None:
-        answered_by = AnsweredBy(user_id=row["answered_by"], name=row["answered_by_name"])
-    return Call(
-        call_id=row["call_id"],
-        rev=row["rev"] or 0,
-        first_linkedid=row["first_linkedid"] or "",
-        user_id=row["user_id"],
-        state=state,
-        caller=Caller(
-            number=row["caller_number"],
-            name=row["caller_name"],
-            kind=Kind(row["caller_kind"]) if row["caller_kind"] in {kind.value for kind in Kind} else Kind.UNKNOWN,
-            id=row["caller_id"],
-            company=row["company"],
-        ),
-        line=Line(number=row["line_number"] or "", label=row["line_label"], queue=row["queue"]),
-        ring_started_at=_ms(row["ring_started_at"]),
-        answered_at=None if row["answered_at"] is None else _ms(row["answered_at"]),
-        ended_at=None if row["ended_at"] is None else _ms(row["ended_at"]),
-        end=End(reason=reason, cause=row["cause"], answered_by=answered_by) if state is State.ENDED else None,
-        pbx=row["pbx"] or "",
-    )
-
-
-def _time(ms: int | None) -> datetime | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def _ms(time: datetime) -> int:
-    return round(time.timestamp() * 1000)
+def _card_url(template: str | None, *, kind: Kind, number: str, record: int | None) -> str | None:
+    """The CRM's page about the caller; None if the template asks for an id and the caller has none."""
+    if template is None or ("{id}" in template and record is None):
+        return None
+    values = {"{kind}": str(kind), "{id}": str(record), "{number}": quote(number, safe="")}
+    for place, value in values.items():
+        template = template.replace(place, value)
+    return template
 
 
 def _sentence(exc: Exception) -> str:

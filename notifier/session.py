@@ -33,8 +33,8 @@ from notifier.messages import (
 )
 from notifier.metrics import Metrics
 from notifier.people import People, Person
-from zvonok.errors import DatabaseError
 from zvonok.call import wall_ms
+from zvonok.errors import DatabaseError
 
 log = logging.getLogger(__name__)
 
@@ -322,9 +322,7 @@ class Session:
         if self._expiry is not None:
             self._expiry.cancel()
         left = identity.expires_at / 1000 - wall_ms() / 1000 + self._desk.limits.expiry_grace
-        self._expiry = _loop().call_later(
-            min(max(left, 0.0), 86_400.0), self._expired
-        )
+        self._expiry = _loop().call_later(min(max(left, 0.0), 86_400.0), self._expired)
 
     def _expired(self) -> None:
         assert self._identity is not None

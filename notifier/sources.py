@@ -1,4 +1,4 @@
-"""The PBXs that we hear from: whether each is up, whether we hold its state in full, and how far its clock is off. Pure.
+"""The PBXs that we hear from: is each up, do we hold its state in full, how far is its clock off? Pure.
 
 Times are integer milliseconds of our clock and come in as arguments.
 """
@@ -64,8 +64,9 @@ class Sources:
         self._pbxs: dict[str, PBX] = {}
 
     def heard(self, name: str, *, there: int, now: int) -> bool:
-        """A message of the PBX came. Returns whether it is up only now."""
+        """A message of the PBX came. Returns whether it is back after a silence."""
         pbx = self._pbxs.get(name)
+        known = pbx is not None
         if pbx is None:
             pbx = self._pbxs[name] = PBX(name, now=now)
         offset = pbx.clock.sample(there, now=now)
@@ -85,7 +86,7 @@ class Sources:
             return False
         pbx.up = True
         log.info("PBX %s is up", name)
-        return True
+        return known
 
     def silent(self, *, now: int) -> list[str]:
         """The PBXs that went silent since this was asked last."""

@@ -18,7 +18,9 @@ from zvonok.settings import Settings, load, parse_address
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--user", type=_user_id, required=True, metavar="ID", help="whose page: the user's id in the CRM")
+    parser.add_argument(
+        "--user", type=_user_id, required=True, metavar="ID", help="whose page: the user's id in the CRM"
+    )
     parser.add_argument(
         "--from", dest="number", metavar="N", help="the caller's number; he is looked up as for a real call"
     )

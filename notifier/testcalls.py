@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Final
 
 import msgspec
@@ -77,7 +77,7 @@ class TestCalls:
         async for _ in self.play(order, wanted=lambda: self._delivery.hub.sockets_of(order.user_id) > 0):
             pass
 
-    async def play(self, order: Order, *, wanted: Callable[[], bool]) -> AsyncIterator[Step]:
+    async def play(self, order: Order, *, wanted: Callable[[], bool]) -> AsyncGenerator[Step, None]:
         """Run a test call, telling each step, while it is `wanted()`."""
         user_id = order.user_id
         if user_id in self._busy:
@@ -91,7 +91,7 @@ class TestCalls:
         finally:
             self._busy.discard(user_id)
 
-    async def _steps(self, order: Order, wanted: Callable[[], bool]) -> AsyncIterator[Step]:
+    async def _steps(self, order: Order, wanted: Callable[[], bool]) -> AsyncGenerator[Step, None]:
         person: Person | None = None
         try:
             person = await self._people.ask(order.user_id)
@@ -114,9 +114,7 @@ class TestCalls:
         call = _ringing(order.user_id, caller, line)
         try:
             sockets = self._delivery.accept(call)
-            yield Step(
-                step="ringing", sockets=sockets, name=caller.name, kind=str(caller.kind), number=caller.number
-            )
+            yield Step(step="ringing", sockets=sockets, name=caller.name, kind=str(caller.kind), number=caller.number)
             if not await _until(lambda: not wanted(), order.ring):
                 call = _next(call, state=State.TALKING, answered_at=wall_ms())
                 yield Step(step="talking", sockets=self._delivery.accept(call))
