@@ -259,11 +259,10 @@ async def test_a_slow_reader_is_closed_with_4408_and_others_get_their_calls_mean
 
 
 async def test_a_stop_closes_with_1012() -> None:
-    async with running() as server:
-        async with server.browser() as browser:
-            stopping = asyncio.create_task(server.notifier._close_all())
-            assert await browser.close_code() == 1012
-            await stopping
+    async with running() as server, server.browser() as browser:
+        stopping = asyncio.create_task(server.notifier._close_all())
+        assert await browser.close_code() == 1012
+        await stopping
 
 
 async def test_a_page_can_ask_for_a_test_call_and_sees_all_of_it(server: Server) -> None:
