@@ -41,6 +41,23 @@ lint: $(VENV)/.test-stamp ## lint, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# WHEELS=1 puts every dependency in as well: for a PBX without a way to a package registry.
+.PHONY: archive
+archive: $(VENV)/.run-stamp ## dist/zvonok-VERSION.tar.gz, to install on a PBX host without this repository
+	@install/build-archive $(BIN)/python dist $(if $(WHEELS),--wheels)
+
+.PHONY: install
+install: ## install on this PBX host, or upgrade it (as root; DRY_RUN=1 only tells)
+	@install/from-repository $(if $(PYTHON),$(PYTHON),python3) $(if $(DRY_RUN),--dry-run)
+
+.PHONY: uninstall
+uninstall: ## remove it from this PBX host; data and settings stay (as root; DRY_RUN=1 only tells)
+	@install/install.sh --uninstall $(if $(DRY_RUN),--dry-run)
+
+.PHONY: lock
+lock: $(VENV)/.test-stamp ## requirements.lock: every dependency with its hashes
+	@install/lock $(BIN)/python
+
 .PHONY: clean
 clean: ## remove the environment and everything that the demo keeps
 	rm -rf $(VENV) .state .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
