@@ -1,0 +1,3 @@
+/** Importing this module defines `<call-notification>`. */
+
+export { CallNotificationElement } from './element/element.js';

@@ -1,0 +1,135 @@
+/** Today's calls, missed first, and what was before, page by page. */
+
+import { callerName, callerNumber } from '../core/caller.js';
+import { duration, moment, startOfDay } from '../core/time.js';
+import { h, setText } from '../element/dom.js';
+import { icon } from '../element/icons.js';
+
+/** @typedef {import('../core/protocol.js').Call} Call */
+
+const PAGE_SIZE = 20;
+const RELOAD_AFTER_MS = 1500; // the history is written after the call's state is told
+
+/**
+ * @param {import('../core/client.js').CallClient} client
+ * @param {import('./preferences.js').Preferences} prefs
+ */
+export function createHistory(client, prefs) {
+  const { t, lang } = prefs;
+  /** @type {'today'|'missed'|'all'} */
+  let filter = 'today';
+  /** @type {Call[]} */
+  let calls = [];
+  /** @type {string|number|null} */
+  let next = null;
+  let failed = false;
+  let loaded = false;
+  let fingerprint = '';
+  /** @type {AbortController|null} */
+  let loading = null;
+  /** @type {any} */
+  let timer = null;
+
+  const list = h('ul', { class: 'history' });
+  const emptyText = h('strong', {});
+  const empty = h('div', { class: 'empty' }, icon('phone'), emptyText);
+  const more = h('button', { class: 'button', type: 'button', click: () => void load(true) }, t('history.more'));
+  const paging = h('div', { class: 'paging', hidden: true }, more);
+  const tabs = h('div', { class: 'tabs', role: 'group', 'aria-label': t('history.filter') },
+    ...(/** @type {const} */ (['today', 'missed', 'all'])).map((name) =>
+      h('button', { type: 'button', 'data-filter': name, click: () => choose(name) }, t(`history.${name}`))));
+  const element = h('section', { class: 'panel history-panel', 'aria-labelledby': 'history' },
+    h('header', {}, h('h2', { id: 'history' }, t('history.heading')), tabs), list, empty, paging);
+
+  /** @param {typeof filter} name */
+  function choose(name) {
+    filter = name;
+    void load(false);
+  }
+
+  /** @param {boolean} further */
+  async function load(further) {
+    loading?.abort();
+    const mine = (loading = new AbortController());
+    more.disabled = true;
+    try {
+      const page = await client.history({
+        limit: PAGE_SIZE,
+        before: further && next !== null ? next : undefined,
+        since: filter === 'today' ? startOfDay(client.now()) : undefined,
+        reason: filter === 'missed' ? 'missed' : undefined,
+      }, mine.signal);
+      if (mine.signal.aborted) return;
+      calls = further ? [...calls, ...page.calls] : page.calls;
+      next = page.next;
+      failed = false;
+      loaded = true;
+    } catch {
+      if (mine.signal.aborted) return;
+      failed = true;
+    }
+    more.disabled = false;
+    render();
+  }
+
+  function render() {
+    for (const button of tabs.querySelectorAll('button')) {
+      button.setAttribute('aria-pressed', String(button.dataset.filter === filter));
+    }
+    const shown = calls.filter((call) => call.state === 'ended');
+    const missed = filter === 'today' ? shown.filter(isMissed) : [];
+    const rest = filter === 'today' ? shown.filter((call) => !isMissed(call)) : shown;
+    list.replaceChildren(
+      ...(missed.length ? [group(t('history.group.missed', { n: missed.length })), ...missed.map(item)] : []),
+      ...(missed.length && rest.length ? [group(t('history.group.rest'))] : []),
+      ...rest.map(item),
+    );
+    list.hidden = !shown.length;
+    empty.hidden = shown.length > 0;
+    setText(emptyText, t(failed ? 'history.failed' : !loaded ? 'history.loading' : `history.empty.${filter}`));
+    paging.hidden = next === null || !shown.length;
+  }
+
+  /** @param {string} text */
+  const group = (text) => h('li', { class: 'group' }, text);
+
+  /** @param {Call} call */
+  function item(call) {
+    const talked = call.answered_at !== null && call.ended_at !== null && call.end?.reason !== 'answered_elsewhere';
+    const name = h('bdi', {}, callerName(call, t));
+    const by = call.end?.answered_by?.name;
+    const outcome = talked
+      ? duration(/** @type {number} */ (call.ended_at) - /** @type {number} */ (call.answered_at))
+      : by && call.end?.reason === 'answered_elsewhere' ? t('answered_by', { name: by }) : t(`reason.${call.end?.reason ?? 'unknown'}`);
+    return h(
+      'li', { 'data-look': isMissed(call) ? 'missed' : talked ? 'answered' : 'other' },
+      h('span', { class: 'mark', 'aria-hidden': 'true' }, icon(isMissed(call) ? 'missed' : 'incoming')),
+      h('span', { class: 'caller' }, call.caller.url
+        ? h('a', { href: call.caller.url, target: '_blank', rel: 'noopener noreferrer' }, name) : name),
+      h('time', { class: 'when', datetime: new Date(call.ring_started_at).toISOString() },
+        moment(call.ring_started_at, client.now(), lang)),
+      h('span', { class: 'sub', dir: 'auto' }, [callerNumber(call, t), call.caller.company, call.line.queue].filter(Boolean).join(' · ')),
+      h('span', { class: 'outcome' }, outcome),
+    );
+  }
+
+  render();
+  return {
+    element,
+    /** Load again when we are connected anew or a call ended. @param {import('../core/client.js').ClientState} state */
+    update(state) {
+      const ended = state.calls.filter((call) => call.state === 'ended').map((call) => call.call_id + call.rev);
+      const seen = `${state.connection} ${ended.join()}`;
+      if (seen === fingerprint || state.connection !== 'online') return;
+      const first = !fingerprint;
+      fingerprint = seen;
+      clearTimeout(timer);
+      timer = setTimeout(() => void load(false), first ? 0 : RELOAD_AFTER_MS);
+    },
+  };
+}
+
+/** @param {Call} call */
+function isMissed(call) {
+  return call.end?.reason === 'missed';
+}
