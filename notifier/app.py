@@ -28,10 +28,11 @@ from notifier.metrics import Metrics
 from notifier.people import People
 from notifier.queries import Database
 from notifier.session import Desk, Session
+from notifier.status import PBXStatus, Status
 from notifier.testcalls import Order, TestCalls
 from zvonok.call import wall_ms
 from zvonok.cli import package_version
-from zvonok.errors import UsageError
+from zvonok.errors import ZvonokError
 from zvonok.service import run_until_signalled, sd_notify, setup_logging
 from zvonok.settings import Address, Settings, load
 
@@ -89,7 +90,7 @@ class Notifier:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Both listeners accept from when this is entered until it is left. Raises UsageError for a taken port."""
+        """Both listeners accept from when this is entered until it is left. Raises ZvonokError for a taken port."""
         settings = self._settings
         self.people = People(
             self._database,
@@ -160,7 +161,8 @@ class Notifier:
             await site.start()
             return site, Address(address.host, listener.getsockname()[1])
         except OSError as exc:
-            raise UsageError(
+            # No UsageError: a port that is taken now may be free soon, and systemd starts us again for anything else.
+            raise ZvonokError(
                 f"ZVONOK_{name}: cannot listen on {address} ({exc.strerror or exc}); is another notifier running, "
                 "or is the address not this host's?"
             ) from exc
@@ -182,6 +184,7 @@ class Notifier:
     def _intake_app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_post("/intake/v1", self.intake.post)
+        app.router.add_get("/intake/v1", self._status)
         app.router.add_post("/intake/v1/test-call", self._test_call)
         app.router.add_get("/healthz", self._healthz)
         return app
@@ -233,6 +236,22 @@ class Notifier:
                 with contextlib.suppress(ConnectionError):
                     await answer.write(msgspec.json.encode(step) + b"\n")
         return answer
+
+    async def _status(self, request: web.Request) -> web.Response:
+        if not self.intake.authorized(request):
+            return web.Response(status=401, text="the bearer token is not ZVONOK_INTAKE_SECRET")
+        pbxs = [
+            PBXStatus(
+                name=pbx.name,
+                up=pbx.up,
+                complete=pbx.complete,
+                clock_offset_ms=pbx.clock.offset_ms,
+                two_taps=self.intake.stale(pbx.name),
+            )
+            for pbx in self.delivery.sources.all()
+        ]
+        status = Status(version=package_version(), database=self.people.state, sockets=self.hub.count, pbxs=pbxs)
+        return web.Response(body=msgspec.json.encode(status), content_type="application/json")
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.json_response({"ok": True})

@@ -94,6 +94,11 @@ class Intake:
             token.strip().encode(errors="surrogateescape"), self._secret
         )
 
+    def stale(self, pbx: str) -> int:
+        """How many batches of an older run of this PBX were dropped since its newest run began."""
+        run = self._runs.get(pbx)
+        return 0 if run is None else run.stale
+
     async def post(self, request: web.Request) -> web.Response:
         """`POST /intake/v1`."""
         if not self.authorized(request):

@@ -21,6 +21,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "testcall": ("notifier.testcall", "show a test call in a user's open browser"),
 }
 
+# Where `zvonok check` finds its sections: each module has `findings(settings) -> Iterator[Finding]`.
+CHECKS: tuple[str, ...] = ("sql.check", "fastagi.check", "notifier.check")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0, 1 failed, 2 wrong usage or settings."""
@@ -36,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == wanted:
             loaded = import_module(module)
             loaded.add_arguments(sub)
-            sub.set_defaults(run=loaded.run)
+            sub.set_defaults(run=loaded.run, sections=check_sections)
     args = parser.parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
@@ -52,6 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `zvonok why | head`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def check_sections() -> list[Callable[..., object]]:
+    """The sections of `zvonok check`, loaded."""
+    return [import_module(module).findings for module in CHECKS]
 
 
 def package_version() -> str:
