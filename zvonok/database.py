@@ -39,8 +39,13 @@ def connect_options(url: str, *, name: str, statement_timeout_ms: int) -> dict[s
     }
 
 
-def thread_pool(url: str, *, name: str, size: int, statement_timeout_ms: int) -> ConnectionPool[SyncConnection]:
-    """A pool for threads, not yet open: `open(wait=False)` it."""
+def thread_pool(
+    url: str, *, name: str, size: int, statement_timeout_ms: int, checked: bool = True
+) -> ConnectionPool[SyncConnection]:
+    """A pool for threads, not yet open: `open(wait=False)` it.
+
+    `checked`: each connection is tried before it is handed out, a round trip that a frozen server does not answer.
+    """
     return ConnectionPool(
         url,
         kwargs=connect_options(url, name=name, statement_timeout_ms=statement_timeout_ms),
@@ -49,7 +54,7 @@ def thread_pool(url: str, *, name: str, size: int, statement_timeout_ms: int) ->
         open=False,
         # Without the check, a quick restart hands out dead connections; a bound on waiting left the pool dead for
         # 90 s after an outage of 45 s, hence none (our callers bound their wait by time).
-        check=ConnectionPool.check_connection,
+        check=ConnectionPool.check_connection if checked else None,
         configure=_warm,
         max_waiting=0,
         reconnect_timeout=5,
