@@ -54,7 +54,7 @@ MAX_ADDRESSES: Final = 10_000
 
 
 class Budget:
-    """A bucket for each address; forgets full ones, and the longest unused when there are too many."""
+    """A bucket for each address; forgets the longest unused when there are too many."""
 
     def __init__(self, capacity: float, refill: float) -> None:
         self._capacity = capacity
@@ -69,22 +69,14 @@ class Budget:
         bucket = self._buckets.pop(address, None) or Bucket(self._capacity, now=now)
         self._buckets[address] = bucket  # youngest last
         if len(self._buckets) > MAX_ADDRESSES:
-            self._forget(now)
+            for oldest in list(self._buckets)[: MAX_ADDRESSES // 10]:
+                del self._buckets[oldest]
         return bucket.take(self._capacity, self._refill, now=now)
 
     def spent(self, address: str, *, now: float) -> bool:
         """Whether the address has none left; takes nothing."""
         bucket = self._buckets.get(address)
         return bucket is not None and bucket.level(self._capacity, self._refill, now=now) < 1
-
-    def _forget(self, now: float) -> None:
-        full = [
-            address
-            for address, bucket in self._buckets.items()
-            if bucket.level(self._capacity, self._refill, now=now) >= self._capacity
-        ]
-        for address in full or list(self._buckets)[: MAX_ADDRESSES // 10]:
-            del self._buckets[address]
 
 
 class Counter:
