@@ -26,12 +26,12 @@ from notifier.limits import Limits
 from notifier.messages import MAX_MESSAGE_BYTES, Close, Heartbeat, encode
 from notifier.metrics import Metrics
 from notifier.people import People
-from notifier.queries import Database
 from notifier.session import Desk, Session
 from notifier.status import PBXStatus, Status
 from notifier.testcalls import Order, TestCalls
 from zvonok.call import wall_ms
 from zvonok.cli import package_version
+from zvonok.database import async_pool
 from zvonok.errors import ZvonokError
 from zvonok.service import run_until_signalled, sd_notify, setup_logging
 from zvonok.settings import Address, Settings, load
@@ -39,6 +39,7 @@ from zvonok.settings import Address, Settings, load
 log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 4096
+_CONNECTIONS: Final = 4
 _RESERVED_FILES: Final = 64
 
 
@@ -75,7 +76,9 @@ class Notifier:
         self.hub = Hub(heartbeat_s=self.limits.heartbeat)
         self.delivery = Delivery(self.hub, recent_ttl=settings.recent_ttl, metrics=self.metrics)
         self.metrics.observe(self.delivery)
-        self._database = Database(settings.database_url) if settings.database_url else None
+        self._database = (
+            async_pool(settings.database_url, name="notifier", size=_CONNECTIONS) if settings.database_url else None
+        )
         self._stopping = False
         self._sessions: set[Session] = set()
         self._most_sockets = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED_FILES
@@ -110,8 +113,8 @@ class Notifier:
         )
         async with contextlib.AsyncExitStack() as stack:
             if self._database is not None:
-                await self._database.open()
-                stack.push_async_callback(self._database.close)
+                await self._database.open(wait=False)
+                stack.push_async_callback(self._database.close, timeout=0.5)
             intake = await self._listen(stack, self._intake_app(), settings.intake_listen, "INTAKE_LISTEN")
             users = await self._listen(stack, self._users_app(), settings.http_listen, "HTTP_LISTEN")
             self.addresses = {"intake": intake[1], "users": users[1]}

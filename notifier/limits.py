@@ -21,7 +21,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     failures_refill: float = 1.0
     messages: float = 100.0
     messages_refill: float = 10.0
-    first_answer: float = 1.0
+    first_answer: float = 0.5
     drain_per_second: int = 5000
     requests_per_address: float = 300.0
     requests_refill: float = 30.0

@@ -1,13 +1,12 @@
 """Who am I, which numbers are mine, my history, and who would be calling: the notifier's questions to the database.
 
 Users are asked for in batches, because after a restart all of them come at once, and kept for a short time. Nobody
-waits for a frozen database longer than `ANSWER_S`: the statement is left behind, not waited for (psycopg cannot cancel
-on a connection that does not answer).
+waits for a frozen database longer than `ANSWER_S`.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,6 +16,7 @@ from notifier import queries
 from notifier.messages import Number
 from notifier.metrics import Metrics
 from zvonok.call import Call, Caller
+from zvonok.database import bounded
 from zvonok.errors import DatabaseError
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class People:
 
     def __init__(
         self,
-        database: queries.Database | None,
+        database: queries.Pool | None,
         *,
         cache_ttl: float,
         metrics: Metrics,
@@ -115,11 +115,11 @@ class People:
             if not future.done():
                 future.set_result(found.get(user_id))
 
-    async def _answer(self, what: str, question: Callable[[queries.Database], Awaitable[T]]) -> T:
+    async def _answer(self, what: str, question: Callable[[queries.Pool], Coroutine[Any, Any, T]]) -> T:
         if self._database is None:
             raise DatabaseError("ZVONOK_DATABASE_URL is not set: names, numbers and history are not known")
         try:
-            answer = await self._within_time(asyncio.ensure_future(question(self._database)))
+            answer = await bounded(self._decoded(question(self._database)), ANSWER_S)
         except DatabaseError as exc:
             self._metrics.lookups.labels(what, "error").inc()
             if not self._down:
@@ -132,13 +132,11 @@ class People:
             log.info("the database answers again")
         return answer
 
-    async def _within_time(self, answer: "asyncio.Future[T]") -> T:
-        done, _ = await asyncio.wait({answer}, timeout=ANSWER_S)
-        if done:
-            return answer.result()
-        answer.cancel()
-        self._keep(answer)
-        raise DatabaseError(f"the database did not answer within {ANSWER_S:g} s")
+    async def _decoded(self, answer: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await answer
+        except msgspec.MsgspecError as exc:
+            raise DatabaseError(f"the database's answer is not what we know ({exc}): run `zvonok migrate`") from exc
 
     def _keep(self, task: "asyncio.Future[Any]") -> None:
         self._running.add(task)

@@ -5,6 +5,7 @@ A session is in the hub from the moment its snapshot is written, so no state fal
 
 import asyncio
 import logging
+import random
 import secrets
 import socket as sockets
 from typing import Final, Protocol
@@ -236,14 +237,14 @@ class Session:
             self.send(frame)
         if not self._closing:
             desk.delivery.hub.add(self)
-        if not known:
+        if not known and desk.people.state != "none":
             self._greeting = _loop().create_task(self._greet_later())
         return True
 
     async def _greet_later(self) -> None:
         """The database could not be asked at the start: ask until it can, then say hello again."""
         while not self._closing:
-            await asyncio.sleep(_LATER_S)
+            await asyncio.sleep(_LATER_S * random.uniform(1, 2))  # noqa: S311 - not a secret
             asking = self._desk.people.person(self.user_id)
             try:
                 person = asking if isinstance(asking, Person) else await asyncio.shield(asking)
