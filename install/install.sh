@@ -134,12 +134,7 @@ install_release() {
         "$here/.env.example" "$here/CHANGELOG.md" "$release/share/"
     [[ $dry ]] || "$release/bin/zvonok" --version >/dev/null || die "the new release does not start"
 
-    if [[ -z ${no_migrate-} ]] && { [[ $dry ]] || configured; }; then
-        # Migrations only add; the old release works with them, so they come first and may fail without harm.
-        run systemd-run --quiet --pipe --wait --collect --uid="$ACCOUNT" --setenv=ZVONOK_ENV_FILE="$CONFIG/zvonok.env" \
-            --property=LoadCredential=zvonok:"$CONFIG/credentials" "$release/bin/zvonok" migrate ||
-            die "the database was not migrated: mend what the line above says and run this again (or with --no-migrate)"
-    fi
+    [[ ${no_migrate-} ]] || migrate "$release"
 
     write_file "$COMMAND" 0755 root <<'SH'
 #!/bin/sh
@@ -169,6 +164,22 @@ SH
         say "The PBX still needs dialplan/ (see $PREFIX/current/share/dialplan/README.md); ZVONOK_AMI_SECRET is in" \
             "$CONFIG/zvonok.env. Then: zvonok check"
     fi
+}
+
+# Migrations only add; the old release works with them, so they come first and may fail without harm.
+migrate() {  # release
+    local zvonok=(systemd-run --quiet --pipe --wait --collect --uid="$ACCOUNT"
+        --setenv=ZVONOK_ENV_FILE="$CONFIG/zvonok.env" --property=LoadCredential=zvonok:"$CONFIG/credentials"
+        "$1/bin/zvonok" migrate)
+    if [[ $dry ]]; then
+        run "${zvonok[@]}"
+        return
+    fi
+    configured || return 0
+    # The services' role may lack the rights to migrate, and need not have them where nothing is to be done.
+    "${zvonok[@]}" --status >/dev/null 2>&1 && return
+    "${zvonok[@]}" || die "the database was not migrated: mend what the line above says and run this again" \
+        "(or with --no-migrate, and let the tables' owner run: zvonok migrate)"
 }
 
 remove_old_releases() {  # current previous: both stay, so that going back is one symlink

@@ -56,7 +56,7 @@ def _build(version: str, root: Path) -> None:
         "--components=main",
         release,
         str(partial),
-        _debian_mirror(),
+        debian_mirror(),
     ]
     built = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
     if built.returncode != 0:
@@ -65,7 +65,7 @@ def _build(version: str, root: Path) -> None:
     partial.rename(root)
 
 
-def _debian_mirror() -> str:
+def debian_mirror() -> str:
     """The Debian mirror that this machine's own apt uses."""
     for path in sorted(Path("/etc/apt").glob("sources.list.d/*.sources")):
         for uri in re.findall(r"^URIs:\s*(\S+)", path.read_text(), re.MULTILINE):

@@ -1,7 +1,7 @@
 """A PBX host to install on: Debian 12 in a container, booted by a real systemd as its process 1.
 
 It runs on an overlay of a root that is built once (ZVONOK_LAB_ROOTS, default ~/.cache/zvonok-lab), shares the host's
-network, and sees the folders that it is given under the same paths.
+network, and sees the folders bound to it ("HERE:THERE").
 """
 
 import fcntl
@@ -57,7 +57,7 @@ def host_root() -> Path:
 class Container:
     """One booted host; what is written in it lasts until `remove`, over reboots too."""
 
-    def __init__(self, root: Path, *, binds: Sequence[Path] = ()) -> None:
+    def __init__(self, root: Path, *, binds: Sequence[str] = ()) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="zvonok-host-"))
         self.path = self._directory / "root"
         self._binds = binds
