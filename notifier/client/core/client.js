@@ -60,7 +60,7 @@ export function createCallClient(options, window = globalThis.window) {
   const tabId = randomId(window);
   const memory = createMemory(window);
   const clock = createClock({ wall: () => window.Date.now(), monotonic: () => window.performance.now() });
-  let t = translator(pickLanguage(options.lang, window.navigator.languages));
+  let t = translator(pickLanguage(options.lang));
 
   let calls = book.EMPTY;
   /** @type {Set<string>} dismissals that the server may not know yet */
@@ -401,7 +401,7 @@ export function createCallClient(options, window = globalThis.window) {
     now: () => clock.now(),
     /** @param {string|null} lang of titles and notifications */
     setLanguage(lang) {
-      t = translator(pickLanguage(lang, window.navigator.languages));
+      t = translator(pickLanguage(lang));
       changed();
     },
   };

@@ -150,7 +150,7 @@ export class CallNotificationElement extends Base {
   }
 
   get #lang() {
-    return pickLanguage(this.getAttribute('lang') ?? document.documentElement.lang, navigator.languages);
+    return pickLanguage(this.getAttribute('lang'), document.documentElement.lang);
   }
 
   #remake() {

@@ -10,7 +10,7 @@ import { PAGE } from '../strings/page.js';
 export function preferences(window) {
   const memory = createMemory(window);
   const dark = window.matchMedia('(prefers-color-scheme: dark)');
-  const lang = pickLanguage(memory.get('lang'), window.navigator.languages);
+  const lang = pickLanguage(memory.get('lang'));
   const t = translator(lang, PAGE[lang]);
 
   function apply() {

@@ -12,13 +12,13 @@ import ru from './ru.js';
 const LANGUAGES = { ru, en };
 
 /**
- * The language to use: `wanted` or the browser's if we speak it, else Russian.
- * @param {string|null|undefined} wanted such as 'ru' or 'en-GB'
- * @param {readonly string[]} [preferred] the browser's languages
+ * The language to use: the first of `wanted` that we speak, else Russian. The browser's own language is not asked:
+ * a Russian office has many browsers that were never switched from English.
+ * @param {...(string|null|undefined)} wanted such as 'ru' or 'en-GB'
  * @returns {'ru'|'en'}
  */
-export function pickLanguage(wanted, preferred = []) {
-  for (const tag of [wanted, ...preferred]) {
+export function pickLanguage(...wanted) {
+  for (const tag of wanted) {
     const lang = String(tag ?? '').slice(0, 2).toLowerCase();
     if (lang === 'ru' || lang === 'en') return lang;
   }
