@@ -129,13 +129,14 @@ def test_revs_only_rise_and_everything_is_forgotten_once_ended(steps: list[tuple
             case "offer" | "end":
                 entry = box.offer(one if step == "offer" else over(one, at=now, rev=rev), now=now)
                 if entry is not None and (known := revs.get(call_id)) is not None and box.get(call_id) is entry:
-                    assert entry.call.rev > known or known not in [c.rev for c in box.of_user(owners[call_id])[0]]
+                    assert entry.call.rev > known
             case "dismiss":
                 box.dismiss(owners[call_id], call_id, now=now)
             case "missing":
                 box.end_missing("main", (), now=now, ended_at=now)
             case "expire":
                 box.expire(now=now)
+        revs = {}  # a call that was forgotten may come again, whatever its rev
         for user in (1, 2):
             for known_call in box.of_user(user)[0]:
                 assert known_call.user_id == user
