@@ -7,7 +7,6 @@ each connection: docs/performance.md). The main thread only waits for signals an
 
 import argparse
 import contextlib
-import faulthandler
 import gc
 import ipaddress
 import logging
@@ -28,7 +27,7 @@ from fastagi.fact_link import SOCKET_NAME, FactSender
 from fastagi.session_tally import SessionTally
 from zvonok.call import Caller
 from zvonok.errors import UsageError, ZvonokError
-from zvonok.service import sd_notify, set_log_level, setup_logging, watchdog_interval
+from zvonok.service import reload_log_level, sd_notify, setup_logging, watchdog_interval
 from zvonok.settings import Address, Settings, load
 
 log = logging.getLogger(__name__)
@@ -203,8 +202,6 @@ def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the log level again. Raises `ZvonokError` if it cannot start."""
     settings = load()
     setup_logging(settings.log_level)
-    # A hung process is killed by systemd with SIGABRT: the journal then shows where each thread was.
-    faulthandler.enable()
     signals = _signals()
     facts = FactSender(settings.runtime_dir / SOCKET_NAME)
     announcer = announce.Announcer(who_calls=_directory(settings), send_fact=facts.send)
@@ -250,7 +247,7 @@ def _wait(server: AgiServer, facts: FactSender, signals: "SimpleQueue[signal.Sig
             received = signals.get(timeout=tick)
             if received is not signal.SIGHUP:
                 return received.name
-            _reload()
+            reload_log_level()
         if watched is not None:
             _feed_watchdog(server)
         if time.monotonic() >= next_stats:
@@ -270,13 +267,6 @@ def _feed_watchdog(server: AgiServer) -> None:
         log.warning("the watchdog was not fed: %s (%d of %d workers busy)", exc, server.busy, WORKERS)
     else:
         sd_notify("WATCHDOG=1")
-
-
-def _reload() -> None:
-    try:
-        set_log_level(load().log_level)
-    except ZvonokError as exc:
-        log.warning("nothing was reloaded: %s", exc)
 
 
 def _directory(settings: Settings) -> announce.WhoCalls:
