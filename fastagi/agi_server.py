@@ -23,12 +23,12 @@ from fastagi import announce
 from fastagi.agi_probe import ROUTE as HEALTH_ROUTE
 from fastagi.agi_probe import NoAnswerError, probe
 from fastagi.agi_session import AGIException, AGIHangup, AGISession, BadRequest, PeerTooSlow
+from fastagi.directory import Directory
 from fastagi.fact_link import SOCKET_NAME, FactSender
 from fastagi.session_tally import SessionTally
-from zvonok.call import Caller
 from zvonok.errors import UsageError, ZvonokError
 from zvonok.service import reload_log_level, sd_notify, setup_logging, watchdog_interval
-from zvonok.settings import Address, Settings, load
+from zvonok.settings import Address, load
 
 log = logging.getLogger(__name__)
 
@@ -204,10 +204,12 @@ def run(args: argparse.Namespace) -> int:
     setup_logging(settings.log_level)
     signals = _signals()
     facts = FactSender(settings.runtime_dir / SOCKET_NAME)
-    announcer = announce.Announcer(who_calls=_directory(settings), send_fact=facts.send)
+    directory = Directory(settings)
+    announcer = announce.Announcer(who_calls=directory.caller, send_fact=facts.send)
     server = AgiServer(settings.agi_listen, {announce.ROUTE: announcer}, allow=settings.agi_allow)
     gc.collect()
     gc.freeze()  # what was loaded so far stays: the collector need not look at it during calls
+    directory.start()
     server.start()
     log.info("FastAGI is served on %s by %d threads", server.address, WORKERS)
     sd_notify("READY=1")
@@ -216,6 +218,7 @@ def run(args: argparse.Namespace) -> int:
     sd_notify("STOPPING=1")
     if not server.stop(timeout=STOP_TIMEOUT):
         log.warning("some sessions did not end within %g s", STOP_TIMEOUT)
+    directory.close()
     facts.close()
     return 0
 
@@ -267,10 +270,3 @@ def _feed_watchdog(server: AgiServer) -> None:
         log.warning("the watchdog was not fed: %s (%d of %d workers busy)", exc, server.busy, WORKERS)
     else:
         sd_notify("WATCHDOG=1")
-
-
-def _directory(settings: Settings) -> announce.WhoCalls:
-    def no_database(number: str | None) -> Caller:
-        raise announce.LookupFailed(announce.Status.ERROR, "no database is set (ZVONOK_DATABASE_URL)")
-
-    return no_database

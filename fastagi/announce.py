@@ -12,9 +12,10 @@ import unicodedata
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 from fastagi.agi_session import AGISession
+from fastagi.directory import LookupUnavailable
 from fastagi.facts import Announced
 from zvonok.call import Caller, Kind
 from zvonok.service import mask_number
@@ -46,18 +47,8 @@ class Status(StrEnum):
     ERROR = "ERROR"
 
 
-class WhoCalls(Protocol):
-    """Asks the directory who calls, within its budget. Raises `LookupFailed`."""
-
-    def __call__(self, number: str | None) -> Caller: ...
-
-
-class LookupFailed(Exception):  # noqa: N818  # read as "status, because the lookup failed"
-    """The directory had no answer in time (`Status.LATE`) or could not be asked (`Status.ERROR`)."""
-
-    def __init__(self, status: Status, why: str) -> None:
-        super().__init__(why)
-        self.status = status
+WhoCalls = Callable[[str], Caller]
+"""`Directory.caller`: who has a number, within the directory's budget. Raises `LookupUnavailable`."""
 
 
 class Announcer:
@@ -114,11 +105,14 @@ class Announcer:
         return result
 
     def _look_up(self, uniqueid: str, number: str | None) -> tuple[Status, Caller | None]:
+        if number is None:  # hidden or absent: nobody to ask for
+            return Status.UNKNOWN, None
         try:
             caller = self._who_calls(number)
-        except LookupFailed as exc:
-            log.warning("call %s: who is %s? %s: %s", uniqueid, mask_number(number), exc.status, exc)
-            return exc.status, None
+        except LookupUnavailable as exc:
+            status = Status.LATE if exc.late else Status.ERROR
+            log.warning("call %s: who is %s? %s: %s", uniqueid, mask_number(number), status, exc)
+            return status, None
         return (Status.UNKNOWN if caller.kind is Kind.UNKNOWN else Status.OK), caller
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from fastagi.agi_session import AGISession
-from fastagi.announce import MAX_PHONE_NAME, Announcer, LookupFailed, Status, phone_name, plain
+from fastagi.announce import MAX_PHONE_NAME, Announcer, Status, phone_name, plain
+from fastagi.directory import LookupUnavailable
 from fastagi.facts import Announced
 from tests.agi_peer import AgiPeer, request
 from tests.levels import within
@@ -21,18 +22,18 @@ OK = b"200 result=1\n"
 
 def announce(
     lines: list[bytes],
-    who: Caller | LookupFailed = IVANOV,
+    who: Caller | LookupUnavailable = IVANOV,
     *,
     reply: Callable[[str], bytes] = lambda _: OK,
-) -> tuple[str, list[str], list[Announced], list[str | None]]:
+) -> tuple[str, list[str], list[Announced], list[str]]:
     """One session: its result, the commands Asterisk got, the facts the tap got, the numbers that were looked up."""
     facts: list[Announced] = []
-    looked_up: list[str | None] = []
+    looked_up: list[str] = []
     results: list[str] = []
 
-    def who_calls(number: str | None) -> Caller:
+    def who_calls(number: str) -> Caller:
         looked_up.append(number)
-        if isinstance(who, LookupFailed):
+        if isinstance(who, LookupUnavailable):
             raise who
         return who
 
@@ -94,7 +95,7 @@ def test_a_stranger_keeps_the_name_that_the_network_sent() -> None:
 def test_a_failed_lookup_lets_the_call_go_on_and_the_tap_know(status: Status, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         result, commands, [fact], _ = announce(
-            request("101", "1.1", "name"), LookupFailed(status, "the database sleeps")
+            request("101", "1.1", "name"), LookupUnavailable("the database sleeps", late=status is Status.LATE)
         )
     assert (result, commands) == (status.lower(), [f'SET VARIABLE "ZVONOK_STATUS" "{status}"'])
     assert fact.caller is None
@@ -112,7 +113,7 @@ def test_now_is_passed_on() -> None:
 def test_a_hidden_number_is_neither_looked_up_nor_passed_on() -> None:
     lines = request("101", "1.1", "vars", callingpres="35")
     _, _, [fact], looked_up = announce(lines, NOBODY)
-    assert looked_up == [None]
+    assert looked_up == []
     assert (fact.restricted, fact.caller_number, fact.caller_name) == (True, None, None)
 
 

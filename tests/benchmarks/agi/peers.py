@@ -5,9 +5,7 @@ documentation says; where one cannot run at all on Python 3.11, the least that m
 """
 
 import io
-import os
 import sys
-from pathlib import Path
 
 NAME = "Иванов И. (ООО Ромашка)"
 
@@ -73,7 +71,7 @@ def aioagi(port: int) -> None:
 def pyst2(port: int) -> None:
     """Its AGI class in a thread for each connection. Its own fastagi.py is Python 2; three things make the class run:
 
-    no signal handler (only the main thread may have one), text written to the binary socket, stderr thrown away.
+    no signal handler (only the main thread may have one), text written to the binary socket, stderr kept out of the way.
     """
     import signal
     import socketserver
@@ -81,11 +79,10 @@ def pyst2(port: int) -> None:
     from asterisk.agi import AGI
 
     signal.signal = lambda *_: None  # type: ignore[assignment]
-    nowhere = Path(os.devnull).open("w")
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            agi = AGI(self.rfile, io.TextIOWrapper(self.wfile, encoding="utf-8", newline="\n"), nowhere)
+            agi = AGI(self.rfile, io.TextIOWrapper(self.wfile, encoding="utf-8", newline="\n"), io.StringIO())
             agi.set_variable("CALLERID(name)", NAME)
             agi.set_variable("ZVONOK_STATUS", "OK")
 
