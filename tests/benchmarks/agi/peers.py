@@ -71,7 +71,7 @@ def aioagi(port: int) -> None:
 def pyst2(port: int) -> None:
     """Its AGI class in a thread for each connection. Its own fastagi.py is Python 2; three things make the class run:
 
-    no signal handler (only the main thread may have one), text written to the binary socket, stderr kept out of the way.
+    no signal handler (only the main thread may have one), text written to the binary socket, a stderr of its own.
     """
     import signal
     import socketserver
