@@ -18,7 +18,7 @@ from notifier import frames
 from notifier.auth import Verifier
 from notifier.client_files import ClientFiles
 from notifier.delivery import Delivery
-from notifier.door import Door, security_headers
+from notifier.door import Door, add_headers
 from notifier.history import History
 from notifier.hub import Hub, Socket
 from notifier.intake import MAX_BODY, Intake
@@ -171,7 +171,8 @@ class Notifier:
             ) from exc
 
     def _users_app(self) -> web.Application:
-        app = web.Application(middlewares=[security_headers], client_max_size=MAX_MESSAGE_BYTES)
+        app = web.Application(client_max_size=MAX_MESSAGE_BYTES)
+        app.on_response_prepare.append(add_headers)
         files = ClientFiles()
         history = History(self.people, self.verifier, self.door)
         app.router.add_get("/ws", self._socket)

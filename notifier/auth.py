@@ -56,11 +56,13 @@ class Verifier:
             raise SettingsError(
                 ["ZVONOK_AUTH_SECRET or ZVONOK_AUTH_PUBLIC_KEY: is not set; tokens are checked with it"]
             )
+        self._only = next(iter(self._keys)) if len(self._keys) == 1 else None
 
     def verify(self, token: str) -> Identity:
         """The token's identity. Raises AuthError."""
         try:
-            algorithm = str(jwt.get_unverified_header(token).get("alg"))
+            # With one key PyJWT's own check of the header is enough, and reading it twice costs a third of the time.
+            algorithm = self._only or str(jwt.get_unverified_header(token).get("alg"))
             key = self._keys.get(algorithm)
             if key is None:
                 raise AuthError("algorithm", "the token's algorithm is not accepted")
@@ -74,6 +76,8 @@ class Verifier:
                 options={"require": ["exp", "sub", "aud"], "verify_sub": False, "verify_iat": False},
             )
             expires_at = int(min(float(claims["exp"]), _MAX_EXP_S) * 1000)
+        except jwt.InvalidAlgorithmError:
+            raise AuthError("algorithm", "the token's algorithm is not accepted") from None
         except jwt.ExpiredSignatureError:
             raise AuthError("expired", "the token has expired; get a new one") from None
         except jwt.InvalidAudienceError:

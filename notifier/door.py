@@ -4,7 +4,8 @@ import asyncio
 import hmac
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -101,6 +102,11 @@ def client_address(request: web.Request) -> str:
     address = request.remote or "local"
     if address == "local" or _is_loopback(address):
         address = request.headers.get("X-Forwarded-For", address).rsplit(",", 1)[-1].strip() or address
+    return _counted_as(address)
+
+
+@lru_cache(maxsize=4096)
+def _counted_as(address: str) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -112,6 +118,7 @@ def client_address(request: web.Request) -> str:
     return address
 
 
+@lru_cache(maxsize=1024)
 def same_host(origin: str, host: str) -> bool:
     """Whether a page of `origin` was served from `host` (a Host header): same name, same port.
 
@@ -146,27 +153,19 @@ def headers_for(host: str) -> dict[str, str]:
     }
 
 
-@web.middleware
-async def security_headers(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Put the security headers on every answer that is not a WebSocket."""
-    try:
-        response = await handler(request)
-    except web.HTTPException as exc:
-        _add(exc, request)
-        raise
-    if not response.prepared:
-        _add(response, request)
-    return response
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the security headers on every answer that is not a WebSocket (aiohttp's `on_response_prepare`).
 
-
-def _add(response: web.StreamResponse, request: web.Request) -> None:
+    A signal and no middleware: a middleware's frame would stay in memory as long as each WebSocket does.
+    """
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return
     for name, value in headers_for(request.host).items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "zvonok"
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(address: str | None) -> bool:
     try:
         return address is not None and ipaddress.ip_address(address).is_loopback

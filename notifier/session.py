@@ -207,15 +207,15 @@ class Session:
 
     async def _greet(self, identity: Identity) -> bool:
         desk = self._desk
-        asking = desk.people.person(identity.user_id)
+        asking = desk.people.person(identity.user_id) if desk.people.state != "none" else None
         person: Person | None = None
         known = False
-        if not isinstance(asking, Person):
+        if isinstance(asking, asyncio.Future):
             # A frozen database must not keep a user from his calls: his token says who he is.
             await asyncio.wait({asking}, timeout=desk.limits.first_answer)
             if asking.done() and asking.exception() is None:
                 person, known = asking.result(), True
-        else:
+        elif asking is not None:
             person, known = asking, True
         if known and person is None:
             self._unknown_user(identity.user_id)
@@ -231,10 +231,8 @@ class Session:
             self._gate.authenticated()
             self._gate = None
         desk.metrics.opened.inc()
-        self._say_hello(person)
-        self.send(desk.delivery.snapshot(self.user_id))
-        for frame in desk.delivery.down_sources():
-            self.send(frame)
+        # One write: each is a system call, and after a restart everybody comes at once.
+        self.send(b"".join([self._hello(person), desk.delivery.snapshot(self.user_id), *desk.delivery.down_sources()]))
         if not self._closing:
             desk.delivery.hub.add(self)
         if not known and desk.people.state != "none":
@@ -253,7 +251,7 @@ class Session:
             if person is None:
                 self._unknown_user(self.user_id)
             else:
-                self._say_hello(person)
+                self.send(self._hello(person))
             return
 
     async def _listen(self) -> None:
@@ -316,7 +314,7 @@ class Session:
             self._refuse(AuthError("renewal", "a renewed token must be the same user's"))
             return
         self._renewed(identity)
-        self._say_hello(self._desk.people.cached(self.user_id))
+        self.send(self._hello(self._desk.people.cached(self.user_id)))
 
     def _renewed(self, identity: Identity) -> None:
         self._identity = identity
@@ -355,17 +353,16 @@ class Session:
     def _say(self, message: ServerMessage) -> None:
         self.send(frames.text(encode(message)))
 
-    def _say_hello(self, person: Person | None) -> None:
+    def _hello(self, person: Person | None) -> bytes:
         assert self._identity is not None
-        self._say(
-            Hello(
-                server_time=wall_ms(),
-                user=User(id=self.user_id, name=None if person is None else person.name),
-                numbers=None if person is None else person.numbers,
-                heartbeat_ms=int(self._desk.limits.heartbeat * 1000),
-                token_expires_at=self._identity.expires_at,
-            )
+        hello = Hello(
+            server_time=wall_ms(),
+            user=User(id=self.user_id, name=None if person is None else person.name),
+            numbers=None if person is None else person.numbers,
+            heartbeat_ms=int(self._desk.limits.heartbeat * 1000),
+            token_expires_at=self._identity.expires_at,
         )
+        return frames.text(encode(hello))
 
     def _leave(self) -> None:
         if self.user_id:

@@ -37,8 +37,10 @@ def main() -> int:
         tokens = Path(directory) / "tokens"
         tokens.write_text("".join(issue(SECRET, n + 1, lifetime_s=3600) + "\n" for n in range(args.users)))
         for step in args.steps:
-            result = run(crowd, tokens, args.users, at_once=64 if step == "ramp" else args.users,
-                         rate=args.rate if step == "ramp" else 0, seconds=args.seconds if step == "ramp" else 0.1)  # fmt: skip
+            if step == "ramp":
+                result = run(crowd, tokens, args.users, at_once=64, rate=args.rate, seconds=args.seconds)
+            else:
+                result = run(crowd, tokens, args.users, at_once=args.users, rate=0, seconds=0.1)
             print(json.dumps({"step": step, **result}), flush=True)
             ok = ok and not result["lost_connections"]
     return 0 if ok else 1
