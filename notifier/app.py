@@ -3,9 +3,7 @@
 import argparse
 import asyncio
 import contextlib
-import gc
 import logging
-import resource
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from notifier import frames
+from notifier import frames, process
 from notifier.auth import Verifier
 from notifier.client_files import ClientFiles
 from notifier.delivery import Delivery
@@ -40,7 +38,6 @@ log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 4096
 _CONNECTIONS: Final = 4
-_RESERVED_FILES: Final = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     settings = load(needs=["INTAKE_SECRET", "AUTH_SECRET|AUTH_PUBLIC_KEY"])
     setup_logging(settings.log_level)
-    _tune_process()
+    process.tune()
 
     async def serve(stop: asyncio.Event) -> None:
         notifier = Notifier(settings)
@@ -81,7 +78,7 @@ class Notifier:
         )
         self._stopping = False
         self._sessions: set[Session] = set()
-        self._most_sockets = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED_FILES
+        self._most_sockets = process.most_sockets()
         self.intake = Intake(self.delivery, secret=settings.intake_secret, metrics=self.metrics)
         self.door = Door(
             allowed_origins=settings.allowed_origins,
@@ -119,8 +116,9 @@ class Notifier:
             users = await self._listen(stack, self._users_app(), settings.http_listen, "HTTP_LISTEN")
             self.addresses = {"intake": intake[1], "users": users[1]}
             log.info("users come in at %s, states at %s", users[1], intake[1])
+            housekeeping = process.Housekeeping(opened=lambda: self.hub.opened, held=lambda: self.hub.count)
             background = self._background = asyncio.gather(
-                self.hub.turn_wheel(self._heartbeat, self.metrics.lag), self._tick(), self._collect_garbage()
+                self.hub.turn_wheel(self._heartbeat, self.metrics.lag), self._tick(), housekeeping.keep()
             )
             try:
                 yield
@@ -285,12 +283,6 @@ class Notifier:
             await asyncio.sleep(1.0)
             self.delivery.tick()
 
-    async def _collect_garbage(self) -> None:
-        """Take what is long-lived out of the collector's sight, or each full collection walks every connection."""
-        while True:
-            await asyncio.sleep(5.0)
-            gc.freeze()
-
     async def _close_all(self) -> None:
         """Tell every client that we restart, spread, so that they don't all come back in the same moment."""
         count = self.hub.count
@@ -310,11 +302,3 @@ class Notifier:
             session.abort()
         if count:
             log.info("%d sockets were told to come back later", count)
-
-
-def _tune_process() -> None:
-    """As many sockets as the system lets us; and collections that don't stop the loop while thousands connect."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    gc.set_threshold(50_000, 20, 100)

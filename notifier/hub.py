@@ -27,13 +27,14 @@ class Socket(Protocol):
 
 
 class Hub:
-    """Sockets by user, and on the wheel."""
+    """Sockets by user, and on the wheel. `count`: how many there are; `opened`: how many there ever were."""
 
     def __init__(self, *, heartbeat_s: float) -> None:
         self._by_user: dict[int, list[Socket]] = {}
         self._wheel: list[set[Socket]] = [set() for _ in range(max(1, round(heartbeat_s / TICK_S)))]
         self._next_slot = 0
         self.count = 0
+        self.opened = 0
 
     def add(self, socket: Socket) -> None:
         """From now on `socket` gets what its user gets."""
@@ -43,6 +44,7 @@ class Hub:
         self._wheel[socket.slot].add(socket)
         self._next_slot = (self._next_slot + 1) % len(self._wheel)
         self.count += 1
+        self.opened += 1
 
     def remove(self, socket: Socket) -> None:
         """The opposite of `add`; twice is harmless."""
