@@ -200,15 +200,15 @@ async def test_one_socket_too_many_of_a_user_is_closed_with_4409_and_the_others_
 
 
 async def test_an_expired_token_closes_with_4401_after_the_grace_unless_renewed() -> None:
-    async with running(QUICK) as server, server.socket() as lazy, server.socket() as diligent:
+    async with running(Limits(expiry_grace=2)) as server, server.socket() as lazy, server.socket() as diligent:
         for browser in (lazy, diligent):
-            await browser.send(type="auth", token=token(lifetime_s=1), tab_id="")
+            await browser.send(type="auth", token=token(lifetime_s=2), tab_id="")
             await browser.receive("hello")
             await browser.receive("snapshot")
         await diligent.send(type="auth", token=token(lifetime_s=600), tab_id="")
         renewed = await diligent.receive("hello")
         assert renewed["token_expires_at"] > wall_ms() + 500_000
-        assert await lazy.close_code() == 4401
+        assert await lazy.close_code(seconds=10) == 4401
         await server.post(a_call())
         await diligent.receive("call")
 
