@@ -5,7 +5,7 @@ import { groupNumber, initials } from './text.js';
 import { duration, isoDuration, minutesAndSeconds, timeOfDay } from './time.js';
 
 /**
- * @typedef {import('./client.js').ShownCall} ShownCall
+ * @typedef {import('./state.js').ShownCall} ShownCall
  * @typedef {import('../strings/index.js').Translate} Translate
  * @typedef {'ringing'|'talking'|'ended'|'missed'} Look
  *

@@ -4,6 +4,7 @@
  */
 
 import { baseUrl, socketUrl } from './address.js';
+import { createAbsence } from './absence.js';
 import { createAlerts } from './alerts.js';
 import { fetchHistory } from './api.js';
 import * as book from './calls.js';
@@ -12,12 +13,14 @@ import { createConnection } from './connection.js';
 import { findings } from './diagnose.js';
 import { createMemory } from './memory.js';
 import { createSound } from './sound.js';
+import { shownCalls, soundState } from './state.js';
+import { listenForWakeups } from './wakeups.js';
 import { pickLanguage, translator } from '../strings/index.js';
 
 /**
  * @typedef {import('./protocol.js').Call} Call
- * @typedef {Call & {muted: boolean, provisional: boolean, repeats: number}} ShownCall `repeats`: how often this number
- *   rang within 10 minutes, this call included
+ * @typedef {import('./state.js').ShownCall} ShownCall
+ * @typedef {import('./state.js').ClientState} ClientState
  *
  * @typedef {object} ClientOptions
  * @property {string|null} [url] where the notifier is, such as `https://crm.example.ru:5004`; by default where this
@@ -29,26 +32,7 @@ import { pickLanguage, translator } from '../strings/index.js';
  * @property {boolean} [titleBadge] default true: the tab's title and icon say who rings
  * @property {number} [maxVisible] how many calls are shown at once, default 3
  * @property {number} [endedAutoCloseMs] close ended calls after this long; default 0, never
- *
- * @typedef {object} ClientState
- * @property {import('./connection.js').Status} connection
- * @property {boolean} lost there has been no connection for 10 s: what is shown may be old
- * @property {readonly ShownCall[]} calls the most important first
- * @property {readonly Call[]} missed calls missed while no tab of this browser was connected
- * @property {'ready'|'blocked'|'muted'} sound
- * @property {boolean} isRinger whether this tab is the one that rings
- * @property {import('./desktop.js').Permission} notifications
- * @property {import('./protocol.js').Person|null} user
- * @property {readonly import('./protocol.js').OwnNumber[]|null} numbers null while the CRM's database cannot be asked
- * @property {readonly string[]} sourcesDown PBXs from which nothing is heard
- * @property {number} maxVisible
  */
-
-const LOST_AFTER_MS = 10_000;
-const AWAY_MS = 15_000;
-const REPEAT_WINDOW_MS = 600_000;
-const CLOCK_CHECK_MS = 5000;
-const SEEN_EVERY_MS = 5000;
 
 /**
  * @param {ClientOptions} options
@@ -63,27 +47,23 @@ export function createCallClient(options, window = globalThis.window) {
   let t = translator(pickLanguage(options.lang));
 
   let calls = book.EMPTY;
-  /** @type {Set<string>} dismissals that the server may not know yet */
-  const unsaid = new Set();
+  /** @type {Set<string>} dismissals that the server has confirmed on this connection */
+  const confirmed = new Set();
   /** @type {Set<() => void>} */
   const subscribers = new Set();
   /** @type {import('./protocol.js').Hello|null} */
   let hello = null;
-  /** @type {Call[]} */
-  let missed = [];
   /** @type {Set<string>} */
   const sourcesDown = new Set();
-  let lost = false;
-  let awaySince = 0;
-  let seenAt = 0;
-  /** @type {{lost: any, deadline: any, clock: any}} */
-  const timers = { lost: null, deadline: null, clock: null };
+  /** @type {any} */
+  let deadlineTimer = null;
+  const absence = createAbsence({ clock, memory, history, onChange: changed, window });
   /** @type {import('./sound.js').Sound|null} */
   let sound = null;
   /** @type {import('./alerts.js').Alerts|null} */
   let alerts = null;
-  /** @type {AbortController|null} */
-  let life = null;
+  /** @type {(() => void)|null} */
+  let stopListening = null;
 
   const connection = createConnection({
     url: socketUrl(base),
@@ -105,15 +85,12 @@ export function createCallClient(options, window = globalThis.window) {
 
   /** @returns {ClientState} */
   function snapshotOfState() {
-    const everyCall = [...calls.entries.values()].map(({ call }) => call);
     return {
       connection: connection.status(),
-      lost,
-      calls: book.ordered(calls).map(({ call, muted, provisional }) =>
-        Object.freeze({ ...call, muted, provisional, repeats: book.repeats(everyCall, call, REPEAT_WINDOW_MS) }),
-      ),
-      missed,
-      sound: mutedByUser() || (sound !== null && !sound.supported()) ? 'muted' : sound?.running() ? 'ready' : 'blocked',
+      lost: absence.lost(),
+      calls: shownCalls(calls),
+      missed: absence.missed(),
+      sound: soundState(sound, mutedByUser()),
       isRinger: alerts?.isRinger() ?? false,
       notifications: alerts?.desktop.permission() ?? 'default',
       user: hello?.user ?? null,
@@ -125,8 +102,8 @@ export function createCallClient(options, window = globalThis.window) {
 
   /** Something may have changed: alerts follow, then everybody who subscribed is told. */
   function changed() {
-    if (!life) return;
-    alerts?.update(book.ordered(calls), !lost && connection.status() !== 'auth_failed');
+    if (!stopListening) return;
+    alerts?.update(book.ordered(calls), !absence.lost() && connection.status() !== 'auth_failed');
     planDeadline();
     const next = Object.freeze(snapshotOfState());
     const soundChanged = next.sound !== state.sound || next.notifications !== state.notifications;
@@ -138,24 +115,23 @@ export function createCallClient(options, window = globalThis.window) {
   /** @param {import('./protocol.js').ServerMessage} message */
   function received(message) {
     if (message.server_time) clock.observe(message.server_time);
-    remember();
+    if (message.type !== 'hello') absence.heard();
     switch (message.type) {
       case 'hello':
         greet(message);
         break;
       case 'snapshot':
-        for (const id of message.dismissed) calls = book.withDismissed(calls, id);
+        for (const id of message.dismissed) acceptDismissal(id);
         calls = book.withSnapshot(calls, message.calls, message.pbxs, clock.now());
-        if (awaySince) void collectMissed(awaySince, message.calls.filter(book.isMissed));
-        awaySince = 0;
+        for (const call of message.calls) insist(call.call_id);
+        void absence.snapshot(message.calls, (id) => calls.dismissed.has(id));
         break;
       case 'call':
         calls = book.withCall(calls, message.call);
+        insist(message.call.call_id);
         break;
       case 'dismissed':
-        calls = book.withDismissed(calls, message.call_id);
-        missed = missed.filter((call) => call.call_id !== message.call_id);
-        unsaid.delete(message.call_id);
+        acceptDismissal(message.call_id);
         break;
       case 'source':
         sourcesDown[message.up ? 'delete' : 'add'](message.pbx);
@@ -169,21 +145,31 @@ export function createCallClient(options, window = globalThis.window) {
 
   /** @param {import('./protocol.js').Hello} message */
   function greet(message) {
-    const sameUser = hello?.user.id === message.user.id;
-    if (!sameUser) {
-      calls = hello ? book.EMPTY : calls;
+    if (hello?.user.id !== message.user.id) {
+      if (hello) calls = book.EMPTY; // Another user's token: nothing of the first one may stay.
       openAlerts(message.user.id);
-      const seen = Number(memory.get(`seen.${message.user.id}`) ?? 0);
-      if (seen && clock.now() - seen > AWAY_MS) awaySince = seen;
     }
+    absence.greeted(message.user.id);
     hello = message;
-    for (const call_id of unsaid) connection.send({ type: 'dismiss', call_id });
     tellStatus();
+  }
+
+  /** @param {string} id */
+  function acceptDismissal(id) {
+    if (confirmed.size >= book.MAX_DISMISSED) confirmed.clear();
+    confirmed.add(id);
+    calls = book.withDismissed(calls, id);
+    absence.dismissed(id);
+  }
+
+  /** The server tells of a call that the user closed: it does not know that (we were offline, or it was restarted). */
+  function insist(/** @type {string} */ call_id) {
+    if (calls.dismissed.has(call_id) && !confirmed.has(call_id)) connection.send({ type: 'dismiss', call_id });
   }
 
   /** @param {number} userId */
   function openAlerts(userId) {
-    alerts?.close();
+    closeAlerts();
     alerts = createAlerts({
       sound: /** @type {import('./sound.js').Sound} */ (sound),
       muted: mutedByUser,
@@ -201,51 +187,27 @@ export function createCallClient(options, window = globalThis.window) {
     });
   }
 
-  /** What was missed while nobody looked: the history knows all, the snapshot at least the last minutes. */
-  async function collectMissed(/** @type {number} */ since, /** @type {Call[]} */ recent) {
-    missed = recent.filter((call) => book.endedAt(call) > since);
-    try {
-      const { calls: older } = await history({ since, reason: 'missed', limit: 50 });
-      const known = new Set(missed.map((call) => call.call_id));
-      const added = older.filter((call) => !known.has(call.call_id) && book.endedAt(call) > since);
-      missed = [...missed, ...added].filter((call) => !calls.dismissed.has(call.call_id));
-    } catch {
-      // The database may be down; the snapshot's calls are shown all the same.
-    }
-    changed();
+  function closeAlerts() {
+    const closing = alerts;
+    alerts = null; // Closing reports changes, which must not reach it again.
+    closing?.close();
   }
 
   /** @param {import('./connection.js').Status} status */
   function statusChanged(status) {
-    if (status === 'online') {
-      window.clearTimeout(timers.lost);
-      timers.lost = null;
-      lost = false;
-    } else if (timers.lost === null && status !== 'idle') {
-      if (seenAt && clock.now() - seenAt > AWAY_MS) awaySince = seenAt;
-      timers.lost = window.setTimeout(() => {
-        lost = true;
-        awaySince ||= seenAt;
-        changed();
-      }, LOST_AFTER_MS);
+    absence.statusChanged(status);
+    if (status !== 'online') {
+      sourcesDown.clear();
+      confirmed.clear();
     }
-    if (status !== 'online') sourcesDown.clear();
     changed();
   }
 
-  function remember() {
-    const now = clock.now();
-    if (hello && now - seenAt > SEEN_EVERY_MS) {
-      seenAt = now;
-      memory.set(`seen.${hello.user.id}`, String(now));
-    }
-  }
-
   function planDeadline() {
-    window.clearTimeout(timers.deadline);
+    window.clearTimeout(deadlineTimer);
     const deadline = book.nextDeadline(calls, options.endedAutoCloseMs);
     if (deadline === null) return;
-    timers.deadline = window.setTimeout(() => {
+    deadlineTimer = window.setTimeout(() => {
       calls = book.withTime(calls, clock.now(), options.endedAutoCloseMs);
       changed();
     }, Math.max(50, deadline - clock.now()));
@@ -279,58 +241,40 @@ export function createCallClient(options, window = globalThis.window) {
   /** @param {string} id */
   function dismiss(id) {
     calls = book.withDismissed(calls, id);
-    missed = missed.filter((call) => call.call_id !== id);
-    unsaid.add(id);
+    absence.dismissed(id);
     connection.send({ type: 'dismiss', call_id: id });
     changed();
-  }
-
-  function listen() {
-    life = new AbortController();
-    const always = { signal: life.signal };
-    const early = { signal: life.signal, capture: true };
-    const unlock = () => sound?.unlock();
-    window.addEventListener('pointerdown', unlock, early);
-    window.addEventListener('keydown', unlock, early);
-    window.addEventListener('online', () => connection.retryNow(), always);
-    window.addEventListener('pageshow', (event) => event.persisted && connection.resync(), always);
-    window.addEventListener('storage', (event) => event.key === 'zvonok.sound' && changed(), always);
-    document.addEventListener(
-      'visibilitychange',
-      () => {
-        tellStatus();
-        if (document.visibilityState !== 'visible') return;
-        checkClock();
-        connection.retryNow();
-      },
-      always,
-    );
-    timers.clock = window.setInterval(checkClock, CLOCK_CHECK_MS);
   }
 
   return {
     /** Connect and stay connected. After `auth_failed`, try again. */
     start() {
-      if (!life) {
+      if (!stopListening) {
         sound = createSound({ ringtone: options.ringtone ?? 'synth', onChange: changed, window });
-        listen();
+        stopListening = listenForWakeups({
+          gesture: () => sound?.unlock(),
+          network: connection.retryNow,
+          restored: connection.resync,
+          checkClock,
+          visibility: tellStatus,
+          storage: changed,
+        }, window);
       }
       connection.start();
     },
     /** Disconnect, be silent, and let go of everything. */
     stop() {
-      if (!life) return;
+      if (!stopListening) return;
+      stopListening();
+      stopListening = null;
       connection.stop();
-      life.abort();
-      window.clearInterval(timers.clock);
-      for (const timer of [timers.lost, timers.deadline]) window.clearTimeout(timer);
-      timers.lost = timers.deadline = timers.clock = null;
-      alerts?.close();
+      window.clearTimeout(deadlineTimer);
+      absence.stop();
+      closeAlerts();
       sound?.close();
-      life = alerts = sound = hello = null;
-      lost = false;
+      sound = hello = null;
       calls = book.EMPTY;
-      missed = [];
+      sourcesDown.clear();
       state = Object.freeze(snapshotOfState());
       for (const tell of [...subscribers]) tell();
     },
@@ -394,7 +338,7 @@ export function createCallClient(options, window = globalThis.window) {
     history,
     /** Forget what was missed while away. */
     clearMissed() {
-      missed = [];
+      absence.clear();
       changed();
     },
     /** The server's time, ms: timers are `now() - call.answered_at`. */

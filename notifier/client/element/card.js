@@ -7,8 +7,8 @@ import { h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 
 /**
- * @typedef {import('../core/client.js').ShownCall} ShownCall
- * @typedef {import('../core/client.js').ClientState} ClientState
+ * @typedef {import('../core/state.js').ShownCall} ShownCall
+ * @typedef {import('../core/state.js').ClientState} ClientState
  * @typedef {import('../strings/index.js').Translate} Translate
  *
  * @typedef {object} Actions what the card's buttons do

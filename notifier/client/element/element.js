@@ -12,8 +12,8 @@ import { createTopLayer } from './toplayer.js';
 
 /**
  * @typedef {import('../core/client.js').CallClient} CallClient
- * @typedef {import('../core/client.js').ClientState} ClientState
- * @typedef {import('../core/client.js').ShownCall} ShownCall
+ * @typedef {import('../core/state.js').ClientState} ClientState
+ * @typedef {import('../core/state.js').ShownCall} ShownCall
  * @typedef {import('../core/protocol.js').Call} Call
  */
 

@@ -5,7 +5,7 @@ import { callerName } from '../core/caller.js';
 import { h, setText } from './dom.js';
 import { iconButton, label } from './card.js';
 
-/** @typedef {import('../core/client.js').ShownCall} ShownCall */
+/** @typedef {import('../core/state.js').ShownCall} ShownCall */
 
 /**
  * @param {(call: ShownCall) => void} dismiss

@@ -5,7 +5,10 @@ import { duration, moment, startOfDay } from '../core/time.js';
 import { h, setText } from '../element/dom.js';
 import { icon } from '../element/icons.js';
 
-/** @typedef {import('../core/protocol.js').Call} Call */
+/**
+ * @typedef {import('../core/protocol.js').Call} Call
+ * @typedef {'today'|'missed'|'all'} Filter
+ */
 
 const PAGE_SIZE = 20;
 const RELOAD_AFTER_MS = 1500; // the history is written after the call's state is told
@@ -16,7 +19,7 @@ const RELOAD_AFTER_MS = 1500; // the history is written after the call's state i
  */
 export function createHistory(client, prefs) {
   const { t, lang } = prefs;
-  /** @type {'today'|'missed'|'all'} */
+  /** @type {Filter} */
   let filter = 'today';
   /** @type {Call[]} */
   let calls = [];
@@ -41,7 +44,7 @@ export function createHistory(client, prefs) {
   const element = h('section', { class: 'panel history-panel', 'aria-labelledby': 'history' },
     h('header', {}, h('h2', { id: 'history' }, t('history.heading')), tabs), list, empty, paging);
 
-  /** @param {typeof filter} name */
+  /** @param {Filter} name */
   function choose(name) {
     filter = name;
     void load(false);
@@ -116,7 +119,7 @@ export function createHistory(client, prefs) {
   render();
   return {
     element,
-    /** Load again when we are connected anew or a call ended. @param {import('../core/client.js').ClientState} state */
+    /** Load again when we are connected anew or a call ended. @param {import('../core/state.js').ClientState} state */
     update(state) {
       const ended = state.calls.filter((call) => call.state === 'ended').map((call) => call.call_id + call.rev);
       const seen = `${state.connection} ${ended.join()}`;

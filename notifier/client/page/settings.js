@@ -38,7 +38,7 @@ export function createSettings(client, prefs, { check, leave }) {
 
   return {
     element,
-    /** @param {import('../core/client.js').ClientState} state */
+    /** @param {import('../core/state.js').ClientState} state */
     update(state) {
       sound.checked = state.sound !== 'muted';
       setText(soundHint, t(`set.sound.${state.sound}`));
