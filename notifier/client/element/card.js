@@ -107,7 +107,7 @@ export function createCard(actions) {
       card.dataset.look = view.look;
       card.classList.toggle('stale', state.lost);
       card.classList.toggle('minimised', minimised);
-      setText(status, view.status);
+      setText(status, minimised ? `${view.status} · ${view.name}` : view.status);
       setText(test, view.test ? t('test') : '');
       label(mute, t('action.mute'));
       mute.hidden = call.state !== 'ringing' || call.muted || state.sound !== 'ready';
