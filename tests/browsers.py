@@ -1,7 +1,7 @@
 """Real Chromium for the tests: Debian's, without a network but the loopback's.
 
-`chromium` is one browser for the session (on pytest-asyncio's session loop); `open_context` makes what a separate browser
-profile is. Tests that use it carry `pytest.mark.asyncio(loop_scope="session")`.
+`chromium` is one browser for the session (on pytest-asyncio's session loop); `open_context` opens a profile of its own in
+it. Tests that use it carry `pytest.mark.asyncio(loop_scope="session")`.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
@@ -17,9 +16,15 @@ from tests.levels import unavailable, within
 
 # Without these Chromium looks for hosts of its maker at every start, and cannot run as root.
 FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-).split()
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
 DESKTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=360, height=740)
 

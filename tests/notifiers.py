@@ -1,6 +1,6 @@
 """A real notifier, as its own process on free ports of the loopback, and a tap that tells it of calls.
 
-Everything here is synchronous and quick, so that tests of every level can use it: `with running_notifier() as notifier`.
+Everything here is synchronous and quick, so that tests of every level can use it: `with running_notifier() as it`.
 """
 
 import contextlib

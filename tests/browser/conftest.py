@@ -1,5 +1,6 @@
 """The browser level: one office (database, notifier, tap) for the session, and a user of his own for each test."""
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.browsers import chromium, open_context
 from tests.databases import Databases
+from tests.levels import within
 from tests.notifiers import NotifierProcess, Tap, running_notifier, running_tap, token
 from zvonok.call import Call
 
@@ -93,9 +95,9 @@ class Desk:
 def office(databases: Databases) -> Iterator[Office]:
     """The office; its people are made by `desk`."""
     url = databases.server.url(databases.create(migrated=True))
-    with running_notifier(url, CRM_CARD_URL="https://crm.example.ru/{kind}/{id}?n={number}") as notifier:
-        with running_tap(notifier) as tap:
-            yield Office(notifier, tap, url)
+    card_url = "https://crm.example.ru/{kind}/{id}?n={number}"
+    with running_notifier(url, CRM_CARD_URL=card_url) as notifier, running_tap(notifier) as tap:
+        yield Office(notifier, tap, url)
 
 
 @pytest.fixture
@@ -107,8 +109,9 @@ def new_user(office: Office) -> Callable[[], int]:
         with psycopg.connect(office.database_url) as connection:
             connection.execute("INSERT INTO users (id, name) VALUES (%s, 'Петров Пётр')", [user_id])
             connection.execute(
-                "INSERT INTO user_phones (user_id, phone_number, phone_type) VALUES (%s, %s, 'рабочий'), (%s, %s, 'мобильный')",
-                [user_id, f"{1000 + user_id}", user_id, f"8927139{user_id:04}"],
+                "INSERT INTO user_phones (user_id, phone_number, phone_type)"
+                " VALUES (%(id)s, %(desk)s, 'рабочий'), (%(id)s, %(mobile)s, 'мобильный')",
+                {"id": user_id, "desk": f"{1000 + user_id}", "mobile": f"8927139{user_id:04}"},
             )
         return user_id
 
@@ -143,3 +146,10 @@ async def peek(page: Page, expression: str) -> Any:
     if "exceptionDetails" in answer:
         raise AssertionError(answer["exceptionDetails"])
     return answer["result"].get("value")
+
+
+async def until(page: Page, expression: str, *, seconds: float = 5) -> None:
+    """Wait until a JavaScript expression is true. (Playwright's own way needs eval, which our policy forbids.)"""
+    async with asyncio.timeout(within(seconds)):
+        while not await peek(page, f"Boolean({expression})"):
+            await asyncio.sleep(0.05)
