@@ -1,7 +1,7 @@
 """Real Chromium for the tests: Debian's, without a network but the loopback's.
 
-`chromium` is one browser for the session (on pytest-asyncio's session loop); `open_context` opens a profile of its own in
-it. Tests that use it carry `pytest.mark.asyncio(loop_scope="session")`.
+`chromium` is one browser for the session (on pytest-asyncio's session loop); `open_context` opens a profile of its
+own in it. Tests that use it carry `pytest.mark.asyncio(loop_scope="session")`.
 """
 
 import contextlib

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
+from tests.browser.crm import Crm, running_crm
 from tests.browsers import chromium, open_context
 from tests.databases import Databases
 from tests.levels import within
@@ -49,11 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Office:
-    """A CRM's database, a notifier and a tap."""
+    """A CRM's database and web server, a notifier and a tap."""
 
     notifier: NotifierProcess
     tap: Tap
     database_url: str
+    crm: Crm | None = None
 
     def save(self, *calls: Call) -> None:
         """Write calls into the history as the tap does."""
@@ -96,8 +98,10 @@ def office(databases: Databases) -> Iterator[Office]:
     """The office; its people are made by `desk`."""
     url = databases.server.url(databases.create(migrated=True))
     card_url = "https://crm.example.ru/{kind}/{id}?n={number}"
-    with running_notifier(url, CRM_CARD_URL=card_url) as notifier, running_tap(notifier) as tap:
-        yield Office(notifier, tap, url)
+    with running_crm() as crm, running_notifier(url, CRM_CARD_URL=card_url, ALLOWED_ORIGINS=crm.url) as notifier:
+        crm.notifier_url = notifier.url
+        with running_tap(notifier) as tap:
+            yield Office(notifier, tap, url, crm)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ import { groupNumber } from './text.js';
  * @param {() => import('../strings/index.js').Translate} options.t
  * @param {string} options.tabId
  * @param {string} options.scope server and user
+ * @param {string} options.base the notifier's URL
  * @param {boolean} options.notifications
  * @param {boolean} options.badge
  * @param {() => void} options.onChange
@@ -35,11 +36,12 @@ import { groupNumber } from './text.js';
  * @param {Window & typeof globalThis} options.window
  * @returns {Alerts}
  */
-export function createAlerts({ sound, muted, t, tabId, scope, notifications, badge, onChange, onMuted, window }) {
+export function createAlerts({ sound, muted, t, tabId, scope, base, notifications, badge, onChange, onMuted, window }) {
   const { document } = window;
   const life = new AbortController();
   const listen = { signal: life.signal };
-  const icon = (/** @type {string} */ name) => new URL(`../icons/${name}.svg`, import.meta.url).href;
+  // From the notifier, not from beside this module: a bundler would make data: URLs of them, which policies forbid.
+  const icon = (/** @type {string} */ name) => new URL(`client/icons/${name}.svg`, base).href;
   const tabs = createTabs({ id: tabId, scope, onChange, onMessage: heard, window });
   const title = badge ? createBadge({ document, icon: icon('ringing') }) : null;
   const desktop = createDesktop({ enabled: notifications, scope, icon: icon('zvonok'), onClick: () => {}, window });

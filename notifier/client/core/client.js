@@ -176,6 +176,7 @@ export function createCallClient(options, window = globalThis.window) {
       t: () => t,
       tabId,
       scope: `${base}#${userId}`,
+      base,
       notifications: options.desktopNotifications ?? true,
       badge: options.titleBadge ?? true,
       onChange: changed,

@@ -33,7 +33,7 @@ export function isoDuration(ms) {
  * @returns {string}
  */
 export function timeOfDay(ms, lang) {
-  return formatter(lang, { hour: '2-digit', minute: '2-digit', hour12: false, hourCycle: 'h23' }).format(ms);
+  return formatter(lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms);
 }
 
 /**

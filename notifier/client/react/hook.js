@@ -21,7 +21,7 @@ export function useCallNotifications(options) {
     () => ({
       ...state,
       /** The call of the main card. */
-      primary: state.calls[0] ?? null,
+      primary: /** @type {import('../core/state.js').ShownCall|null} */ (state.calls[0] ?? null),
       client,
       dismiss: (/** @type {string} */ id) => client?.dismiss(id),
       dismissAll: () => client?.dismissAll(),

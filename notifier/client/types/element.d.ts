@@ -1,0 +1,1 @@
+export { CallNotificationElement } from "./element/element.js";

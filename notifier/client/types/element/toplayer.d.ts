@@ -1,0 +1,20 @@
+/**
+ * Keeps the card above everything and clickable, without taking the focus.
+ *
+ * A manual popover is in the top layer and does not move the focus. While the host page shows a modal dialog, all
+ * outside it is inert, so the card's element moves into that dialog and back when it closes. (Dialogs within other
+ * shadow roots cannot be seen from here.)
+ */
+/**
+ * @param {HTMLElement} host the custom element, which moves
+ * @param {HTMLElement} stack the popover in its shadow root
+ */
+export function createTopLayer(host: HTMLElement, stack: HTMLElement): {
+    /** @param {boolean} show_ */
+    set(show_: boolean): void;
+    /** Whether the element is only being moved, so that it need not start anew. */
+    isMoving: () => boolean;
+    /** The dialog that held the element was removed with it: go back. @returns {boolean} whether there was a place */
+    restore(): boolean;
+    close(): void;
+};

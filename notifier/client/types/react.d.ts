@@ -1,0 +1,2 @@
+export { CallNotification } from "./react/component.js";
+export { useCallNotifications } from "./react/hook.js";
