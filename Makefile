@@ -58,6 +58,19 @@ uninstall: ## remove it from this PBX host; data and settings stay (as root; DRY
 lock: $(VENV)/.test-stamp ## requirements.lock: every dependency with its hashes
 	@install/lock $(BIN)/python
 
+.PHONY: client-types
+client-types: ## the browser client's shipped .d.ts files, from its sources
+	@cd tests/browser && { test -d node_modules || npm ci --no-progress; } && rm -rf ../../notifier/client/types && \
+		node node_modules/typescript/bin/tsc --project tsconfig.types.json
+
+.PHONY: shots
+shots: $(VENV)/.test-stamp ## docs/screenshots: every state of the card and the page, both themes, two widths
+	@$(BIN)/python -m tests.browser.screenshots docs/screenshots
+
+.PHONY: protocol
+protocol: $(VENV)/.test-stamp ## docs/protocol.schema.json, from notifier/messages.py
+	@$(BIN)/python -m notifier.messages > docs/protocol.schema.json
+
 .PHONY: clean
 clean: ## remove the environment and everything that the demo keeps
 	rm -rf $(VENV) .state .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
