@@ -174,7 +174,7 @@ class Directory:
         except (FutureTimeout, CancelledError):
             return self._without_database(question, f"no answer within {self._budget:g} s", late=True)
         except Exception as exc:  # noqa: BLE001  (whatever it is, the call goes on)
-            return self._without_database(question, why(exc))
+            return self._without_database(question, why(exc), late=_is_late(exc))
         finally:
             self._over(question, query)
 
@@ -191,7 +191,7 @@ class Directory:
         except LookupUnavailable:
             raise
         except Exception as exc:  # noqa: BLE001  (whatever it is, the call goes on)
-            return self._without_database(question, why(exc))
+            return self._without_database(question, why(exc), late=_is_late(exc))
         finally:
             self._over(question, query)
 
@@ -326,3 +326,8 @@ class Directory:
                 self._connection = None
                 with contextlib.suppress(psycopg.Error):
                     connection.close()
+
+
+def _is_late(exc: Exception) -> bool:
+    """Whether the database gave up by its own statement_timeout: slow, as if our budget had ended first."""
+    return isinstance(exc, psycopg.errors.QueryCanceled)

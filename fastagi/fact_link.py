@@ -54,14 +54,19 @@ class FactSender:
         """Send `message`, or keep it for a moment, or count it as lost."""
         line = self._encoder.encode(message) + b"\n"
         if len(line) > MAX_LINE:
-            self.lost += 1
-            return
-        with self._lock:
-            self._waiting.append((self._clock(), line))
-            if len(self._waiting) > MAX_WAITING:
-                self._waiting.popleft()
+            with self._lock:
                 self.lost += 1
-            self._flush()
+            return
+        self._waiting.append((self._clock(), line))
+        # Whoever holds the lock sends this one too, so a thread never waits for another's system call. It looks again
+        # after it let go, so none is left behind.
+        while self._waiting and self._lock.acquire(blocking=False):
+            try:
+                taken = self._flush()
+            finally:
+                self._lock.release()
+            if not taken:
+                break
 
     def flush(self) -> None:
         """Send what waits, as far as the tap takes it; drop what is too old."""
@@ -74,12 +79,15 @@ class FactSender:
             self._flush()
             self._drop_connection()
 
-    def _flush(self) -> None:
-        while self._waiting and self._clock() - self._waiting[0][0] > MAX_AGE:
+    def _flush(self) -> bool:
+        """Whether the tap took all that waited."""
+        while self._waiting and (len(self._waiting) > MAX_WAITING or self._clock() - self._waiting[0][0] > MAX_AGE):
             self._waiting.popleft()
             self.lost += 1
-        if not (self._partial or self._waiting) or not self._connected():
-            return
+        if not (self._partial or self._waiting):
+            return True
+        if not self._connected():
+            return False
         assert self._sock is not None
         try:
             while self._partial or self._waiting:
@@ -88,10 +96,12 @@ class FactSender:
                 sent = self._sock.send(self._partial)
                 self._partial = self._partial[sent:]
         except BlockingIOError:
-            return  # the tap is behind; its socket buffer holds a few hundred facts already
+            return False  # the tap is behind; its socket buffer holds a few hundred facts already
         except OSError as exc:
             self._report(up=False, why=exc.strerror)
             self._drop_connection()
+            return False
+        return True
 
     def _connected(self) -> bool:
         if self._sock is not None:
