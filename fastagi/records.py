@@ -6,6 +6,7 @@ All are a msgspec tagged union: `msgspec.json.decode(line, type=Record)`.
 
 import msgspec
 
+from fastagi.facts import Owner
 from zvonok.call import AnsweredBy, Call, Caller, Reason
 
 
@@ -13,13 +14,14 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leg of an episode, as the tracker needs it after a restart. Times are ms, Unix.
 
     `source` is the uniqueid of the channel that dials it. `announced`: it stands for the announcement itself and has
-    no channel of its own (`uniqueid` is then the calling channel's).
+    no channel of its own (`uniqueid` is then the calling channel's). `taken`: it took a ringing or parked call.
     """
 
     uniqueid: str
     channel: str = ""
     source: str | None = None
     announced: bool = False
+    taken: bool = False
     number: str | None = None
     by_announcement: bool = False
     began_at: int = 0
@@ -31,9 +33,14 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
-    """A call has a new state. Publisher and history need `call` alone; `legs` is for `Tracker.restore`."""
+    """A call has a new state. Publisher and history need `call` alone; the rest is for `Tracker.restore`.
+
+    `caller_number` is the caller's number as the PBX shows it.
+    """
 
     call: Call
+    owner: Owner | None = None
+    caller_number: str | None = None
     legs: tuple[LegRecord, ...] = ()
 
 
@@ -48,7 +55,6 @@ class Unresolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     unresolved_id: str
     first_linkedid: str
     number: str
-    fallback: str | None = None
     leg: LegRecord
     caller: Caller = Caller()
     queue: str | None = None

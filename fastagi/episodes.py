@@ -1,0 +1,314 @@
+"""Episodes: what one owner sees of a phone call, as the sum of his legs. Pure.
+
+An episode begins with his first leg and ends with his last. Everything in its `Call` follows from its legs, so it comes
+out the same whenever the directory says whose the legs are.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from fastagi.facts import Owner
+from fastagi.legs import Leg, LegKind
+from fastagi.questions import Questions
+from fastagi.records import AskCaller, Changed, LegRecord, Output
+from zvonok.call import AnsweredBy, Call, Caller, End, Line, Reason, State, next_rev
+
+CALLER_WAIT_MS: Final = 250
+"""A new card waits so long for the caller's name."""
+ANSWERER_WAIT_MS: Final = 1_000
+"""An end as answered_elsewhere waits so long for who answered."""
+LONGEST_GROUP_NUMBER: Final = 6
+
+_HIDDEN: Final = frozenset({"anonymous", "restricted", "private", "withheld", "hidden"})
+_ABSENT: Final = frozenset({"unknown", "unavailable", "s"})
+_RANK: Final = (
+    Reason.ANSWERED_ELSEWHERE,
+    Reason.TRANSFERRED,
+    Reason.REJECTED,
+    Reason.MISSED,
+    Reason.BUSY,
+    Reason.FAILED,
+    Reason.UNKNOWN,
+)
+"""Which leg's reason speaks for an owner of several, none of which talked."""
+
+
+class Episode:
+    """One episode of one owner. `shown` is the `Call` last said; `hold_until`: until then it waits for the caller."""
+
+    __slots__ = ("call_id", "caller", "caller_number", "closed", "hold_until", "legs", "rev", "shown", "user_id")
+
+    def __init__(self, call_id: str, user_id: int) -> None:
+        self.call_id = call_id
+        self.user_id = user_id
+        self.legs: list[Leg] = []
+        self.shown: Call | None = None
+        self.rev = 0
+        self.closed = False
+        self.caller_number: str | None = None
+        self.caller: Caller | None = None
+        self.hold_until: int | None = None
+
+    @property
+    def answering(self) -> list[Leg]:
+        """The legs on whose end it ends: the announcement counts only where he has no phone of his own in it."""
+        reached = [leg for leg in self.legs if leg.kind is not LegKind.ANNOUNCED]
+        return reached if any(not leg.by_announcement for leg in reached) else self.legs
+
+    @property
+    def face(self) -> Leg:
+        """The leg that is shown: the one that talks, else the first of his own, else the first."""
+        for leg in self.legs:
+            if leg.talked_at is not None and leg.open:
+                return leg
+        for leg in self.legs:
+            if leg.kind is not LegKind.ANNOUNCED and (leg.open or not self.is_live):
+                return leg
+        return self.legs[0]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether one of its legs has not ended."""
+        return any(leg.open for leg in self.legs)
+
+    def owner(self) -> Owner:
+        """The owner as the shown leg's number has him."""
+        for leg in (self.face, *self.legs):
+            for owner in leg.owners or ():
+                if owner.user_id == self.user_id:
+                    return owner
+        return Owner(user_id=self.user_id, number="")
+
+
+class Episodes:
+    """All episodes that have not been said to have ended. What they say goes to `out`."""
+
+    def __init__(self, *, pbx: str, new_id: Callable[[], str], out: list[Output]) -> None:
+        self._pbx = pbx
+        self._new_id = new_id
+        self._out = out
+        self._dirty: dict[str, Episode] = {}
+        self._held: dict[str, Episode] = {}
+        self.live: dict[str, Episode] = {}
+        self.callers: Questions[Episode] = Questions(AskCaller)
+
+    def attach(self, leg: Leg) -> None:
+        """The leg's owners are known: each gets it into his episode of this phone call, or a new one."""
+        for owner in leg.owners or ():
+            episode = self._of(leg, owner.user_id)
+            if episode is None:
+                episode = Episode(self._new_id(), owner.user_id)
+                self.live[episode.call_id] = episode
+            if leg not in episode.legs:
+                episode.legs.append(leg)
+                leg.episodes.append(episode)
+            self.touch(episode)
+
+    def _of(self, leg: Leg, user_id: int) -> Episode | None:
+        for other in leg.call.legs:
+            for episode in other.episodes:
+                if episode.user_id != user_id or episode.closed:
+                    continue
+                began = min(one.began_at for one in episode.legs)
+                if leg.ended_at is None or leg.ended_at >= began:
+                    return episode
+        return None
+
+    def touch(self, episode: Episode) -> None:
+        """Something about it may have changed."""
+        if not episode.closed:
+            self._dirty[episode.call_id] = episode
+
+    def touch_legs(self, legs: list[Leg]) -> None:
+        """Something about these legs' episodes may have changed."""
+        for leg in legs:
+            for episode in leg.episodes:
+                self.touch(episode)
+
+    def review(self, now: int) -> list[Episode]:
+        """Say what has changed; the episodes that ended by it."""
+        ended = []
+        while self._dirty:
+            _, episode = self._dirty.popitem()
+            if not episode.closed and self._say(episode, now):
+                ended.append(episode)
+        return ended
+
+    def tick(self, now: int) -> None:
+        """Look again at those that wait."""
+        for episode in self._held.values():
+            self.touch(episode)
+        self._held.clear()
+        self._out += self.callers.due(now=now)
+
+    def _say(self, episode: Episode, now: int) -> bool:
+        call = self._build(episode, now)
+        if call is None or call == episode.shown:
+            return False
+        episode.rev = next_rev(episode.rev, now_ms=now)
+        call = msgspec.structs.replace(call, rev=episode.rev)
+        # `shown` keeps rev 0, as `_build` makes it: only what a person sees makes a change
+        episode.shown = msgspec.structs.replace(call, rev=0)
+        if call.state is State.ENDED:
+            episode.closed = True
+            del self.live[episode.call_id]
+            self._held.pop(episode.call_id, None)
+            self.callers.drop(episode)
+        self._out.append(record(episode, call))
+        return episode.closed
+
+    def _build(self, episode: Episode, now: int) -> Call | None:
+        """The episode's `Call`, with rev 0; None while it has to wait."""
+        legs = episode.answering
+        ended = all(leg.ended_at is not None for leg in legs)
+        if episode.shown is None and ended and any(leg.owners is None for leg in legs[0].call.legs):
+            return None  # decided late: another leg of his may still be found
+        talked = [leg for leg in episode.legs if leg.talked_at is not None]
+        caller = self._caller(episode, now)
+        if caller is None:
+            return None
+        face = episode.face
+        owner = episode.owner()
+        end = ended_at = None
+        if ended:
+            last = max(talked or legs, key=lambda leg: leg.ended_at or 0)
+            if not talked:
+                last = min(_speaking(legs), key=lambda leg: _RANK.index(leg.reason or Reason.UNKNOWN))
+            by = last.answered_by
+            if by is not None and by.owners is None and now < (last.ended_at or 0) + ANSWERER_WAIT_MS:
+                self._held[episode.call_id] = episode
+                return episode.shown
+            end = End(
+                reason=last.reason or Reason.UNKNOWN, cause=last.cause, answered_by=last.answerer or _answered_by(by)
+            )
+            ended_at = max(leg.ended_at or 0 for leg in legs)
+        return Call(
+            call_id=episode.call_id,
+            rev=0,
+            first_linkedid=face.call.first_linkedid,
+            user_id=episode.user_id,
+            state=State.ENDED if ended else State.TALKING if talked else State.RINGING,
+            caller=caller,
+            line=Line(number=owner.number, label=owner.label, queue=face.queue or _group(face)),
+            ring_started_at=min(leg.began_at for leg in episode.legs),
+            pbx=self._pbx,
+            answered_at=min((leg.talked_at or 0 for leg in talked), default=None),
+            ended_at=ended_at,
+            end=end,
+        )
+
+    def _caller(self, episode: Episode, now: int) -> Caller | None:
+        """Who calls, or None while a new card waits for his name."""
+        number, display = peer(episode.face)
+        first = episode.hold_until is None
+        if first or number != episode.caller_number:
+            episode.caller_number = number
+            episode.caller = None
+            episode.hold_until = now
+            if number is None:
+                episode.caller = Caller(restricted=_is_hidden(*_raw_peer(episode.face)))
+            else:
+                episode.caller = episode.face.call.callers.get(number)
+                if episode.caller is None:
+                    question, ask = self.callers.ask(number, episode, now=now)
+                    episode.hold_until = now if question.failed else now + CALLER_WAIT_MS
+                    if ask is not None:
+                        self._out.append(ask)
+        if episode.caller is not None:
+            return msgspec.structs.replace(episode.caller, display=display)
+        if now < (episode.hold_until or 0):
+            self._held[episode.call_id] = episode
+            return episode.shown.caller if episode.shown is not None else None
+        return Caller(number=number, display=display)
+
+    def caller_found(self, ask_id: str, caller: Caller) -> None:
+        """The directory's answer."""
+        question = self.callers.answered(ask_id)
+        for episode in question.waiting if question is not None else ():
+            number = question.ask.number if question is not None else ""
+            episode.legs[0].call.callers[number] = caller
+            if episode.caller_number == number:
+                episode.caller = caller
+                self.touch(episode)
+
+    def caller_failed(self, ask_id: str, now: int) -> None:
+        """No answer now: the card opens without a name, and gets it later."""
+        question = self.callers.failed(ask_id, now=now)
+        for episode in question.waiting if question is not None else ():
+            episode.hold_until = now
+            self.touch(episode)
+
+
+def record(episode: Episode, call: Call) -> Changed:
+    """The journal's record of `call`, with what a restart needs."""
+    return Changed(
+        call=call,
+        owner=episode.owner(),
+        caller_number=episode.caller_number,
+        legs=tuple(leg_record(leg) for leg in episode.legs),
+    )
+
+
+def leg_record(leg: Leg) -> LegRecord:
+    """A leg as the journal keeps it."""
+    return LegRecord(
+        uniqueid=leg.uniqueid,
+        channel=leg.channel_name,
+        source=leg.source.uniqueid if leg.source is not None else None,
+        announced=leg.kind is LegKind.ANNOUNCED,
+        taken=leg.kind is LegKind.TAKEN,
+        number=leg.number,
+        by_announcement=leg.by_announcement,
+        began_at=leg.began_at,
+        talked_at=leg.talked_at,
+        ended_at=leg.ended_at,
+        reason=leg.reason,
+        cause=leg.cause,
+        transferred=leg.transferred,
+    )
+
+
+def peer(leg: Leg) -> tuple[str | None, str | None]:
+    """The caller's number and name as this leg's phone shows them; no number if it is hidden or absent."""
+    number, name = _raw_peer(leg)
+    if number is None or number.lower() in _HIDDEN or number.lower() in _ABSENT:
+        return None, name
+    return number, name
+
+
+def _raw_peer(leg: Leg) -> tuple[str | None, str | None]:
+    if leg.peer_number is not None:
+        return leg.peer_number, leg.peer_name
+    root = leg.root
+    return root.caller_number, root.caller_name
+
+
+def _is_hidden(number: str | None, name: str | None) -> bool:
+    return any(text is not None and text.lower() in _HIDDEN for text in (number, name))
+
+
+def _speaking(legs: list[Leg]) -> list[Leg]:
+    """The legs whose reason may speak for the episode: the announcement's only if no phone was reached."""
+    reached = [leg for leg in legs if leg.kind is not LegKind.ANNOUNCED]
+    if any(leg.reason is Reason.ANSWERED_ELSEWHERE for leg in legs):
+        return legs
+    return reached or legs
+
+
+def _answered_by(leg: Leg | None) -> AnsweredBy | None:
+    if leg is None:
+        return None
+    if leg.owners:
+        return AnsweredBy(user_id=leg.owners[0].user_id, name=leg.owners[0].name)
+    return AnsweredBy(user_id=None, name=leg.party.caller_name)
+
+
+def _group(leg: Leg) -> str | None:
+    """The ring group's number: what was announced or dialled, if it is short and nobody owns it."""
+    announcement = leg.root.announcement
+    if announcement is None or announcement.owners != () or announcement.number == leg.number:
+        return None
+    number = announcement.number or ""
+    return number if number.isdigit() and len(number) <= LONGEST_GROUP_NUMBER else None

@@ -1,0 +1,175 @@
+"""Whose a leg is: its own number's owners, else those of the announced number; asked until it is known. Pure."""
+
+from collections.abc import Callable, Iterable
+
+from fastagi.episodes import Episodes, leg_record, peer
+from fastagi.facts import Owner
+from fastagi.legs import Leg, LegKind
+from fastagi.questions import Questions
+from fastagi.records import AskOwners, Output, Resolved, Unresolved
+from fastagi.switchboard import chain
+from zvonok.call import AnsweredBy, Caller
+
+
+class Ownership:
+    """Resolves legs and attaches them to episodes. Owners are fixed once a leg is resolved."""
+
+    def __init__(
+        self,
+        episodes: Episodes,
+        *,
+        new_id: Callable[[], str],
+        out: list[Output],
+        note: Callable[[Leg, str], None],
+    ) -> None:
+        self._episodes = episodes
+        self._new_id = new_id
+        self._out = out
+        self._note = note
+        self._questions: Questions[Leg] = Questions(AskOwners)
+        self._undecided: list[Leg] = []
+        self._unresolved: dict[str, Leg] = {}
+
+    def __len__(self) -> int:
+        return len(self._questions) + len(self._undecided) + len(self._unresolved)
+
+    def resolve(self, leg: Leg, now: int) -> None:
+        """Find the leg's owners; they may be known at once, later, or never."""
+        if leg.number is None:
+            self._own(leg, ())
+            return
+        question, ask = self._questions.ask(leg.number, leg, now=now)
+        if ask is not None:
+            self._out.append(ask)
+        if question.failed:
+            self._remember(leg)
+
+    def found(self, ask_id: str, owners: tuple[Owner, ...], now: int) -> list[Leg]:
+        """The directory's answer; the legs that have their owners by it."""
+        question = self._questions.answered(ask_id)
+        if question is None:
+            return []
+        unique = tuple({owner.user_id: owner for owner in reversed(owners)}.values())[::-1]
+        took = f" after {now - question.asked_at} ms" if now > question.asked_at else ""
+        settled = []
+        for leg in question.waiting:
+            whose = ", ".join(f"user {owner.user_id} ({owner.name})" for owner in unique) or "nobody"
+            self._note(leg, f"number {question.ask.number} belongs to {whose}{took}")
+            settled += self._own(leg, unique)
+        return settled
+
+    def _own(self, leg: Leg, owners: tuple[Owner, ...]) -> list[Leg]:
+        settled = [leg] if self._decide(leg, owners) else []
+        progress = True
+        while progress and self._undecided:
+            progress = False
+            for other in list(self._undecided):
+                if self._decide(other, ()):
+                    settled.append(other)
+                    progress = True
+        return settled
+
+    def _decide(self, leg: Leg, owners: tuple[Owner, ...]) -> bool:
+        """Whether the leg's owners are known now, `owners` being its own number's."""
+        if not owners and leg.fallback:
+            announced = self._announced(leg)
+            if announced is None:
+                if leg not in self._undecided:
+                    self._undecided.append(leg)
+                return False
+            if announced:
+                leg.by_announcement = True
+                self._note(leg, "has no owner of its own: it counts for the announced number's")
+            owners = announced
+        if leg in self._undecided:
+            self._undecided.remove(leg)
+        leg.owners = owners
+        if leg.kind is not LegKind.TAKEN or leg.talked_at is not None:
+            self._episodes.attach(leg)
+        for other in leg.call.legs:  # those who wait for who answered, for this decision, or show a group's number
+            self._episodes.touch_legs([other])
+        return True
+
+    def _announced(self, leg: Leg) -> tuple[Owner, ...] | None:
+        """The owners of the number that the caller was announced for; None while they are not known."""
+        if leg.source is None:
+            return ()
+        for party in chain(leg.source):
+            local = party.half.leg if party.is_local and party.half is not None else None
+            for candidate in (party.announcement, local):
+                if candidate is None or candidate is leg:
+                    continue
+                if candidate.owners is None:
+                    return None
+                if candidate.owners:
+                    return candidate.owners
+        return ()
+
+    def failed(self, ask_id: str, now: int) -> None:
+        """No answer now: what waits for it goes on record, and it is asked again."""
+        question = self._questions.failed(ask_id, now=now)
+        for leg in question.waiting if question is not None else ():
+            self._note(leg, f"the directory could not tell who owns {leg.number}; it is asked again")
+            self._remember(leg)
+        if question is not None:
+            for leg in self._undecided:
+                self._remember(leg)
+
+    def tick(self, now: int) -> None:
+        """Ask again what is due."""
+        self._out += self._questions.due(now=now)
+
+    # --- on record ----------------------------------------------------------------------------------------------------
+
+    def is_settled(self, leg: Leg) -> bool:
+        """Whether nothing about the leg's owners is left to be done."""
+        return leg.owners is not None and leg.unresolved_id is None and all(e.closed for e in leg.episodes)
+
+    def _remember(self, leg: Leg) -> None:
+        if leg.unresolved_id is None:
+            leg.unresolved_id = self._new_id()
+            self._unresolved[leg.unresolved_id] = leg
+            self._out.append(unresolved(leg, leg.unresolved_id))
+
+    def remembered(self, leg: Leg, unresolved_id: str) -> None:
+        """After a restart: this leg is on record."""
+        leg.unresolved_id = unresolved_id
+        self._unresolved[unresolved_id] = leg
+
+    def keep_unresolved(self, changed: Iterable[Leg]) -> None:
+        """Bring the records of those among `changed` that are still unresolved up to date."""
+        for leg in changed:
+            if leg.unresolved_id is not None and leg.owners is None:
+                self._out.append(unresolved(leg, leg.unresolved_id))
+
+    def say_resolved(self) -> None:
+        """Close the records of legs whose owners are known and have been told."""
+        for unresolved_id, leg in list(self._unresolved.items()):
+            told = leg.owners is not None and all(episode.shown is not None for episode in leg.episodes)
+            if told and (leg.kind is not LegKind.TAKEN or not leg.open or leg.episodes):
+                del self._unresolved[unresolved_id]
+                leg.unresolved_id = None
+                self._out.append(Resolved(unresolved_id=unresolved_id))
+
+    def unresolved(self) -> list[Unresolved]:
+        """All open records."""
+        return [unresolved(leg, key) for key, leg in self._unresolved.items() if leg.owners is None]
+
+
+def unresolved(leg: Leg, unresolved_id: str) -> Unresolved:
+    """The record of a leg whose owners are not known."""
+    number, display = peer(leg)
+    by = leg.answered_by
+    who = None
+    if by is not None:
+        first = by.owners[0] if by.owners else None
+        who = AnsweredBy(user_id=first.user_id if first else None, name=first.name if first else None)
+    return Unresolved(
+        unresolved_id=unresolved_id,
+        first_linkedid=leg.call.first_linkedid,
+        number=leg.number or "",
+        leg=leg_record(leg),
+        caller=Caller(number=number, display=display),
+        queue=leg.queue,
+        answered_by=who,
+    )

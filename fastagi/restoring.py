@@ -1,0 +1,123 @@
+"""The tracker's state to journal records and back, so that a restart in mid-call keeps each card. Pure."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fastagi.episodes import Episode, record
+from fastagi.facts import Owner
+from fastagi.legs import Leg, LegKind
+from fastagi.records import Changed, LegRecord, PbxSeen, Record, Resolved, Unresolved
+from fastagi.switchboard import Party
+from zvonok.call import State
+
+if TYPE_CHECKING:
+    from fastagi.tracker import Tracker
+
+
+def records(tracker: "Tracker") -> list[Record]:
+    """Everything that `restore` needs."""
+    out: list[Record] = []
+    if tracker.pbx_started is not None:
+        out.append(PbxSeen(started=tracker.pbx_started))
+    out += (
+        record(episode, msgspec.structs.replace(episode.shown, rev=episode.rev))
+        for episode in tracker.episodes.live.values()
+        if episode.shown is not None
+    )
+    out += tracker.ownership.unresolved()
+    return out
+
+
+def restore(tracker: "Tracker", journal: Iterable[Record]) -> None:
+    """Take up what the journal's records tell of calls that have not ended."""
+    live: dict[str, Changed] = {}
+    pending: dict[str, Unresolved] = {}
+    for entry in journal:
+        if isinstance(entry, Changed):
+            if entry.call.test:
+                continue
+            live.pop(entry.call.call_id, None)
+            if entry.call.state is not State.ENDED:
+                live[entry.call.call_id] = entry
+        elif isinstance(entry, Unresolved):
+            pending[entry.unresolved_id] = entry
+        elif isinstance(entry, Resolved):
+            pending.pop(entry.unresolved_id, None)
+        elif isinstance(entry, PbxSeen):
+            tracker.pbx_started = entry.started
+    for changed in live.values():
+        _restore_episode(tracker, changed)
+    for unresolved in pending.values():
+        _restore_unresolved(tracker, unresolved)
+
+
+def _restore_episode(tracker: "Tracker", changed: Changed) -> None:
+    call = changed.call
+    episode = Episode(call.call_id, call.user_id)
+    episode.rev = call.rev
+    episode.shown = msgspec.structs.replace(call, rev=0)
+    episode.caller_number = changed.caller_number
+    episode.hold_until = 0
+    episode.caller = call.caller
+    owner = changed.owner or Owner(user_id=call.user_id, number=call.line.number, label=call.line.label)
+    for entry in changed.legs:
+        leg = _leg(tracker, entry, call.first_linkedid)
+        leg.owners = (*(leg.owners or ()), owner)
+        leg.queue = call.line.queue
+        leg.peer_number, leg.peer_name = changed.caller_number, call.caller.display
+        leg.episodes.append(episode)
+        episode.legs.append(leg)
+    if not episode.legs:
+        return
+    if changed.caller_number is not None:
+        episode.legs[0].call.callers[changed.caller_number] = call.caller
+    tracker.episodes.live[call.call_id] = episode
+
+
+def _restore_unresolved(tracker: "Tracker", entry: Unresolved) -> None:
+    leg = _leg(tracker, entry.leg, entry.first_linkedid)
+    leg.queue = entry.queue
+    leg.peer_number, leg.peer_name = entry.caller.number, entry.caller.display
+    leg.answerer = entry.answered_by
+    tracker.ownership.remembered(leg, entry.unresolved_id)
+    tracker.ownership.resolve(leg, leg.ended_at or leg.began_at)
+
+
+def _leg(tracker: "Tracker", entry: LegRecord, linkedid: str) -> Leg:
+    """The leg of a record; the same one if another record of the same call has it already."""
+    kind = LegKind.ANNOUNCED if entry.announced else LegKind.TAKEN if entry.taken else LegKind.DIALLED
+    party = _party(tracker, entry.uniqueid, linkedid, ended=entry.ended_at is not None)
+    if entry.channel and not party.name:
+        tracker.board.rename(party, entry.channel)
+    source = None
+    if entry.source is not None:
+        source = _party(tracker, entry.source, linkedid, ended=entry.ended_at is not None)
+        source.dialled = source.dialled or kind is LegKind.DIALLED
+    for known in party.call.legs:
+        if known.uniqueid == entry.uniqueid and known.kind is kind and known.began_at == entry.began_at:
+            return known
+    leg = Leg(kind, party, source, entry.number, now=entry.began_at, fallback=kind is LegKind.DIALLED)
+    leg.channel_name = entry.channel
+    leg.by_announcement = entry.by_announcement
+    leg.talked_at, leg.ended_at = entry.talked_at, entry.ended_at
+    leg.reason, leg.cause, leg.transferred = entry.reason, entry.cause, entry.transferred
+    leg.call.legs.append(leg)
+    if kind is LegKind.ANNOUNCED:
+        party.announcement = leg
+        party.announced = entry.number
+    elif leg.open:
+        party.leg = leg
+    return leg
+
+
+def _party(tracker: "Tracker", uniqueid: str, linkedid: str, *, ended: bool) -> Party:
+    party = tracker.board.parties.get(uniqueid)
+    if party is not None:
+        return party
+    if not ended:
+        return tracker.board.add(uniqueid, linkedid, 0)
+    party = Party(uniqueid, linkedid, tracker.board.call_of(linkedid), 0)
+    party.hung = True
+    return party

@@ -1,0 +1,66 @@
+"""A list of channels against what the tracker believes: after a reconnect, a restart, or a lost event. Pure."""
+
+from typing import TYPE_CHECKING, Final
+
+from fastagi.endpoints import leg_number
+from fastagi.facts import ChannelsListed, ListedChannel
+from fastagi.legs import LegKind
+from fastagi.switchboard import Party, nobody_calls
+
+if TYPE_CHECKING:
+    from fastagi.tracker import Tracker
+
+APART_MS: Final = 500
+_CALLED: Final = frozenset({"AppDial", "AppQueue"})
+"""What CoreShowChannels calls the application of a channel that Dial or Queue called (AppDial2 is an Originate's)."""
+_WAITING: Final = frozenset({"Park", "Parked Call", "ParkAndAnnounce", "BridgeWait"})
+
+
+def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
+    """Bring the tracker in step with the list, where no event since it was asked for says otherwise."""
+    board = tracker.board
+    listed = {row.channel.uniqueid for row in fact.rows}
+    for uniqueid, party in list(board.parties.items()):
+        if uniqueid in listed or party.seen_at >= fact.asked_at > 0:
+            continue
+        if party.missing_since is None:
+            party.missing_since = fact.asked_at
+        elif fact.asked_at - party.missing_since >= APART_MS:
+            tracker.lose(party)
+    quiet = []
+    for row in fact.rows:
+        known = board.parties.get(row.channel.uniqueid)
+        if known is None and board.has_ended(row.channel.uniqueid):
+            continue
+        if known is not None and known.seen_at >= fact.asked_at:
+            known.missing_since = None
+            continue
+        seen = tracker.see(row.channel)
+        if seen is not None:
+            quiet.append((row, seen))
+    for row, party in quiet:
+        _place(tracker, row, party)
+    for row, party in quiet:
+        if party.leg is None and row.application in _CALLED:
+            _begin(tracker, row, party, now)
+    for _, party in quiet:
+        if party.bridge is not None:
+            tracker.answering.check(party, now)
+
+
+def _place(tracker: "Tracker", row: ListedChannel, party: Party) -> None:
+    if row.bridge_id is None or row.application in _WAITING:
+        tracker.board.leave(party)
+    else:
+        tracker.board.enter(party, row.bridge_id)
+    tracker.passed_on(party)
+
+
+def _begin(tracker: "Tracker", row: ListedChannel, party: Party, now: int) -> None:
+    """A leg whose dial nobody saw. Its caller is the channel that its linkedid names."""
+    caller = tracker.board.parties.get(party.linkedid)
+    if caller is None or caller is party or nobody_calls(caller):
+        return
+    caller.dialled = True
+    leg = tracker.begin(LegKind.DIALLED, party, caller, leg_number(party.name, row.dial_string), queue=caller.queue)
+    leg.began_at = max(0, now - row.duration_ms)

@@ -1,0 +1,360 @@
+"""The tracker's rules, each with the shortest stream that shows it. Whole scenarios: test_tracker_scenarios.py."""
+
+import pytest
+
+from fastagi.facts import AmiDown, AmiUp, Channel, ChannelsListed, ListedChannel, PbxStarted
+from fastagi.records import Resolved, Unresolved
+from tests.call_desk import Desk, user
+from tests.pbx_words import (
+    Pbx,
+    announced,
+    changed,
+    dial,
+    dial_end,
+    enter,
+    hangup,
+    leave,
+    new,
+)
+from zvonok.call import Caller, Kind, Reason, State
+
+IVANOV = Caller(number="+79271390907", name="Иванов И.", kind=Kind.DEALER, id=7, company="ООО Ромашка", matches=1)
+ONE = {"101": [user(1, "101", "desk")]}
+
+
+def desk(**options: object) -> Desk:
+    return Desk(ONE, callers={"89271390907": IVANOV}, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def pbx() -> Pbx:
+    return Pbx()
+
+
+def ring(pbx: Pbx, at: Desk) -> tuple[Channel, Channel]:
+    """A caller whose call rings at 101."""
+    caller = pbx.caller()
+    phone = pbx.channel("PJSIP/101", of=caller, shows=caller.caller_number)
+    at.feed(new(caller), new(phone), dial(caller, phone, "101"))
+    return caller, phone
+
+
+def test_a_simple_call_rings_talks_and_ends(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    card = at.only(1)
+    assert (card.state, card.caller, card.line.number, card.line.label) == (State.RINGING, IVANOV, "101", "desk")
+    assert len(at.calls) == 1, "the name is in the first card"
+    at.feed(dial_end(caller, phone, "ANSWER"), enter(caller), enter(phone))
+    assert at.only(1).answered_at == at.now
+    at.feed(leave(phone), leave(caller), hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+    assert at.only(1).end is not None
+    assert at.only(1).end.cause == 16  # type: ignore[union-attr]
+    at.wait(61_000)
+    assert at.tracker.size == 0
+
+
+def test_an_announcement_alone_opens_no_card_but_warms_the_directory(pbx: Pbx) -> None:
+    at = desk()
+    caller = pbx.caller(exten="s")
+    at.feed(new(caller), announced(caller, "101"))
+    assert at.calls == []
+    assert at.asked == ["101", "89271390907"]
+
+
+def test_an_announcement_of_a_channel_that_ami_never_shows_is_dropped(pbx: Pbx) -> None:
+    at = desk()
+    at.feed(announced(pbx.caller(), "101"))
+    at.wait(2_100)
+    assert at.tracker.counters["announcements_dropped"] == 1
+    assert at.tracker.size == 0
+
+
+def test_with_ami_down_an_announcement_opens_the_card_and_the_watchdog_ends_it(pbx: Pbx) -> None:
+    at = desk(ami_up=False, ring_watchdog_ms=20_000)
+    at.feed(announced(pbx.caller(), "101"))
+    assert at.story(1) == ["ringing"]
+    at.wait(21_500)
+    assert at.story(1) == ["ringing", "unknown"]
+    assert at.tracker.size == 1, "only the memory of the ended channel"
+
+
+def test_a_card_opened_without_ami_goes_on_when_ami_is_back(pbx: Pbx) -> None:
+    at = desk(ami_up=False)
+    caller = pbx.caller()
+    phone = pbx.channel("PJSIP/101", of=caller, shows=caller.caller_number, state=5)
+    at.feed(announced(caller, "101"), AmiUp())
+    rows = (
+        ListedChannel(channel=caller, application="Dial"),
+        ListedChannel(channel=phone, application="AppDial"),
+    )
+    at.feed(ChannelsListed(rows=rows, asked_at=at.now))
+    at.wait(600)
+    at.feed(ChannelsListed(rows=rows, asked_at=at.now))
+    at.feed(enter(caller), enter(phone), hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+
+
+def test_the_option_now_opens_the_card_at_once_and_whoever_is_bridged_has_answered(pbx: Pbx) -> None:
+    at = desk()
+    caller = pbx.caller(exten="s")
+    phone = pbx.channel("PJSIP/101")
+    at.feed(new(caller), announced(caller, "101", now=True), new(phone), enter(caller), enter(phone))
+    at.feed(hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+
+
+def test_a_number_at_a_trunk_is_the_only_number_even_if_the_trunk_is_named_after_a_user(pbx: Pbx) -> None:
+    at = Desk({"74951234567": [user(1, "74951234567")], "89161112233": [user(2, "89161112233")]})
+    colleague = pbx.caller("102", exten="00")
+    out = pbx.channel("PJSIP/74951234567", of=colleague)
+    at.feed(new(colleague), new(out), dial(colleague, out, "84950000000@74951234567"))
+    assert at.calls == []
+    mobile = pbx.channel("PJSIP/74951234567", of=colleague)
+    at.feed(new(mobile), dial(colleague, mobile, "74951234567/sip:89161112233@sbc"))
+    assert {call.user_id for call in at.calls} == {2}
+
+
+def test_two_owners_of_one_number_both_get_the_card_and_nobody_else(pbx: Pbx) -> None:
+    at = Desk({"101": [user(1, "101"), user(2, "101")], "102": [user(3, "102")]})
+    caller, phone = ring(pbx, at)
+    at.feed(enter(caller), enter(phone), hangup(phone), hangup(caller))
+    assert at.story(1) == at.story(2) == ["ringing", "talking", "completed"]
+    assert at.story(3) == []
+
+
+def test_one_user_with_several_phones_has_one_card(pbx: Pbx) -> None:
+    at = Desk({"101": [user(1, "101")], "201": [user(1, "201", "mobile")]})
+    caller, desk_phone = ring(pbx, at)
+    mobile = pbx.channel("PJSIP/201", of=caller)
+    at.feed(dial(caller, mobile, "201"), dial_end(caller, desk_phone, "CANCEL"), hangup(desk_phone, 26))
+    at.feed(dial_end(caller, mobile, "ANSWER"), enter(caller), enter(mobile))
+    assert at.only(1).line.label == "mobile"
+    at.feed(hangup(mobile), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+
+
+def test_the_owner_of_the_announced_number_is_told_who_answered(pbx: Pbx) -> None:
+    at = Desk({"74951234567": [user(1, "74951234567")], "101": [user(2, "101")]})
+    caller = pbx.caller(exten="s")
+    phone = pbx.channel("PJSIP/101", of=caller)
+    at.feed(new(caller), announced(caller, "74951234567"), dial(caller, phone, "101"), enter(caller), enter(phone))
+    at.feed(hangup(phone), hangup(caller))
+    end = at.only(1).end
+    assert end is not None
+    assert end.reason is Reason.ANSWERED_ELSEWHERE
+    assert end.answered_by is not None
+    assert end.answered_by.user_id == 2
+    assert at.story(2) == ["ringing", "talking", "completed"]
+
+
+def test_a_leg_without_an_owner_counts_for_the_announced_number(pbx: Pbx) -> None:
+    at = Desk({"74951234567": [user(1, "74951234567")]})
+    caller = pbx.caller(exten="74951234567")
+    phone = pbx.channel("SIP/yealink", of=caller)
+    at.feed(new(caller), dial(caller, phone, "yealink"), enter(caller), enter(phone), hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+
+
+def test_a_hunt_keeps_the_announced_owners_card_open_from_phone_to_phone(pbx: Pbx) -> None:
+    at = Desk({"74951234567": [user(1, "74951234567")], "101": [user(2, "101")], "102": [user(3, "102")]})
+    caller = pbx.caller(exten="74951234567")
+    first = pbx.channel("PJSIP/101", of=caller)
+    second = pbx.channel("PJSIP/102", of=caller)
+    at.feed(new(caller), dial(caller, first, "101"), dial_end(caller, first, "NOANSWER"), hangup(first, 0))
+    at.wait(500)
+    at.feed(dial(caller, second, "102"), dial_end(caller, second, "NOANSWER"), hangup(second, 0))
+    assert at.story(1) == ["ringing"]
+    gone = at.now
+    at.wait(1_200)
+    assert at.story(1) == ["ringing", "missed"]
+    assert gone - 1 <= (at.only(1).ended_at or 0) <= gone
+    assert at.story(2) == at.story(3) == ["ringing", "missed"]
+
+
+def test_originate_gives_no_card_to_the_user_whose_phone_it_rings(pbx: Pbx) -> None:
+    at = Desk({"101": [user(1, "101")], "102": [user(2, "102")]})
+    own = pbx.channel("PJSIP/101", shows="102")
+    at.feed(new(own), dial(None, own, "101"))
+    one, two = pbx.channel("Local/101@from-internal-00000001;1"), pbx.channel("Local/101@from-internal-00000001;2")
+    phone = pbx.channel("PJSIP/101", of=one)
+    at.feed(new(one), new(two), dial(None, one, "101@from-internal"), dial(two, phone, "101"))
+    assert at.calls == []
+    up = Channel(uniqueid=own.uniqueid, linkedid=own.linkedid, name=own.name, state=6)
+    called = pbx.channel("PJSIP/102", of=own, shows="101")
+    at.feed(changed(up), dial(up, called, "102"))
+    assert at.story(2) == ["ringing"]
+    assert at.story(1) == []
+
+
+def test_a_forwarding_phones_card_ends_at_once(pbx: Pbx) -> None:
+    at = Desk({"101": [user(1, "101")], "102": [user(2, "102")]})
+    caller, phone = ring(pbx, at)
+    one, two = (pbx.channel(f"Local/102@in-00000001;{half}", of=caller) for half in (1, 2))
+    target = pbx.channel("PJSIP/102", of=caller, shows="89271390907")
+    at.feed(dial_end(caller, phone, "CANCEL", forward="Local/102@in"), new(one), new(two), dial(caller, one, "102@in"))
+    assert at.story(1) == ["ringing", "transferred"]
+    at.feed(hangup(phone, 23), dial(two, target, "102"), enter(two, "b2"), enter(target, "b2"))
+    assert at.story(2) == ["ringing"]
+    at.feed(enter(caller), enter(one))
+    assert at.story(2) == ["ringing", "talking"]
+
+
+def test_the_caller_on_the_card_follows_the_phones_display(pbx: Pbx) -> None:
+    at = desk()
+    caller = pbx.caller("102")
+    phone = pbx.channel("PJSIP/101", of=caller, shows="102")
+    at.feed(new(caller), dial(caller, phone, "101"))
+    assert at.only(1).caller.number == "102"
+    shows = Channel(uniqueid=phone.uniqueid, connected_number="89271390907", connected_name="Trunk name")
+    at.feed(changed(shows))
+    assert at.only(1).caller.name == "Иванов И."
+    assert at.only(1).caller.display == "Trunk name"
+    assert at.only(1).call_id == at.calls[0].call_id
+
+
+@pytest.mark.parametrize("number", [None, "anonymous", "unknown"])
+def test_an_anonymous_caller_is_shown_not_skipped(pbx: Pbx, number: str | None) -> None:
+    at = desk()
+    caller = pbx.caller(number)
+    at.feed(new(caller), dial(caller, pbx.channel("PJSIP/101", of=caller, shows=number), "101"))
+    assert at.only(1).caller.number is None
+    assert at.only(1).caller.restricted is (number == "anonymous")
+    assert number not in at.asked
+
+
+def test_a_card_waits_a_quarter_second_for_the_callers_name_and_no_longer(pbx: Pbx) -> None:
+    at = desk(answers=False)
+    ring(pbx, at)
+    asks, at.unanswered = at.unanswered, []
+    at.unanswered = [ask for ask in asks if ask.number == "101"]
+    at.answer_all()
+    callers = [ask for ask in at.unanswered if ask.number != "101"]
+    at.unanswered = callers
+    assert at.calls == []
+    at.wait(300)
+    assert at.only(1).caller == Caller(number="89271390907")
+    at.answer_all()
+    assert at.only(1).caller == IVANOV
+
+
+def test_late_answers_make_the_same_calls_as_early_ones(pbx: Pbx) -> None:
+    at = desk(answers=False)
+    caller, phone = ring(pbx, at)
+    at.feed(dial_end(caller, phone, "ANSWER"), enter(caller), enter(phone))
+    talked = at.now
+    at.feed(hangup(phone), hangup(caller))
+    assert at.calls == []
+    at.answers = True
+    at.answer_all()
+    card = at.only(1)
+    assert (card.state, card.answered_at) == (State.ENDED, talked)
+    assert card.end is not None
+    assert card.end.reason is Reason.COMPLETED
+    at.wait(61_000)
+    assert at.tracker.size == 0
+
+
+def test_a_call_whose_owner_could_not_be_looked_up_is_told_after_it_ended(pbx: Pbx) -> None:
+    at = desk()
+    at.available = False
+    caller, phone = ring(pbx, at)
+    at.feed(dial_end(caller, phone, "NOANSWER"), hangup(phone, 0), hangup(caller))
+    assert at.calls == []
+    assert any(isinstance(entry, Unresolved) for entry in at.records)
+    at.available = True
+    at.wait(35_000)
+    assert at.story(1) == ["missed"]
+    assert isinstance(at.records[-1], Resolved)
+    at.wait(61_000)
+    assert at.tracker.size == 0
+
+
+def test_a_call_whose_owner_could_not_be_looked_up_survives_a_restart_of_the_tap(pbx: Pbx) -> None:
+    at = desk()
+    at.available = False
+    caller, phone = ring(pbx, at)
+    at.feed(dial_end(caller, phone, "NOANSWER"), hangup(phone, 0), hangup(caller))
+    at.restart()
+    at.available = True
+    at.wait(35_000)
+    assert at.story(1) == ["missed"]
+    assert len(at.episodes(1)) == 1
+    at.wait(61_000)
+    assert at.tracker.size == 0
+
+
+def test_a_call_in_progress_survives_a_restart_of_the_tap(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.restart()
+    at.feed(dial_end(caller, phone, "ANSWER"), enter(caller), enter(phone))
+    began = at.only(1).answered_at
+    at.restart()
+    at.feed(hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+    assert at.only(1).answered_at == began
+    at.wait(61_000)
+    assert at.tracker.size == 0
+
+
+def test_a_channel_missing_from_two_lists_ends_its_call_as_unknown(pbx: Pbx) -> None:
+    at = desk()
+    ring(pbx, at)
+    at.wait(1_000)
+    at.feed(ChannelsListed(rows=(), asked_at=at.now))
+    assert at.tracker.suspects == 2
+    at.wait(400)
+    at.feed(ChannelsListed(rows=(), asked_at=at.now))
+    assert at.story(1) == ["ringing"], "less than 500 ms apart"
+    at.wait(200)
+    at.feed(ChannelsListed(rows=(), asked_at=at.now))
+    assert at.story(1) == ["ringing", "unknown"]
+    assert at.tracker.suspects == 0
+
+
+def test_an_event_between_two_lists_saves_the_call(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.wait(1_000)
+    at.feed(ChannelsListed(rows=(), asked_at=at.now))
+    at.wait(600)
+    at.feed(changed(phone), changed(caller))
+    at.wait(600)
+    at.feed(ChannelsListed(rows=(), asked_at=at.now))
+    assert at.story(1) == ["ringing"]
+
+
+def test_a_listed_channel_that_has_hung_up_stays_dead(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.feed(dial_end(caller, phone, "NOANSWER"), hangup(phone, 0), hangup(caller))
+    at.feed(ChannelsListed(rows=(ListedChannel(channel=phone, application="AppDial"),), asked_at=at.now))
+    assert at.story(1) == ["ringing", "missed"]
+
+
+def test_a_restarted_pbx_ends_every_call_as_unknown(pbx: Pbx) -> None:
+    at = desk()
+    at.feed(PbxStarted(started="2026-01-01 10:00:00"))
+    ring(pbx, at)
+    at.feed(AmiDown(), AmiUp(), PbxStarted(started="2026-01-01 10:00:00"))
+    assert at.story(1) == ["ringing"]
+    at.feed(AmiDown(), AmiUp(), PbxStarted(started="2026-01-01 11:00:00"))
+    assert at.story(1) == ["ringing", "unknown"]
+
+
+def test_a_ringing_card_of_which_nothing_is_heard_ends_by_the_watchdog(pbx: Pbx) -> None:
+    at = desk(ring_watchdog_ms=30_000)
+    ring(pbx, at)
+    at.wait(31_500)
+    assert at.story(1) == ["ringing", "unknown"]
+
+
+def test_facts_about_an_ended_channel_count_for_nothing(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.feed(dial_end(caller, phone, "BUSY"), hangup(phone, 17), hangup(caller, 17))
+    at.feed(new(caller), dial(caller, phone, "101"), enter(phone), announced(caller, "101"))
+    assert at.story(1) == ["ringing", "busy"]
+    assert at.tracker.counters["late_facts"] >= 3
