@@ -19,7 +19,6 @@ CALLER_WAIT_MS: Final = 250
 """A new card waits so long for the caller's name."""
 ANSWERER_WAIT_MS: Final = 1_000
 """An end as answered_elsewhere waits so long for who answered."""
-LONGEST_GROUP_NUMBER: Final = 6
 
 _HIDDEN: Final = frozenset({"anonymous", "restricted", "private", "withheld", "hidden"})
 _ABSENT: Final = frozenset({"unknown", "unavailable", "s"})
@@ -306,9 +305,6 @@ def _answered_by(leg: Leg | None) -> AnsweredBy | None:
 
 
 def _group(leg: Leg) -> str | None:
-    """The ring group's number: what was announced or dialled, if it is short and nobody owns it."""
+    """The ring group's number: what was announced or dialled, if nobody owns it and several phones rang for it."""
     announcement = leg.root.announcement
-    if announcement is None or announcement.owners != () or announcement.number == leg.number:
-        return None
-    number = announcement.number or ""
-    return number if number.isdigit() and len(number) <= LONGEST_GROUP_NUMBER else None
+    return announcement.number if leg.grouped and announcement is not None and announcement.owners == () else None

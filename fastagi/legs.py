@@ -39,6 +39,7 @@ class Leg:
     while the Hangup with the cause has not. `gap_since`: (ANNOUNCED) since when nothing rings.
     `answered_by`: the leg that answered instead; `answerer`: who that was, where only a journal record tells.
     `fallback`: without an owner it counts for the announced number's owners.
+    `grouped`: the same caller's dial rang other numbers at the same time.
     `at_once`: (ANNOUNCED) shown without waiting for a dial.
     """
 
@@ -56,6 +57,7 @@ class Leg:
         "fallback",
         "forward",
         "gap_since",
+        "grouped",
         "kind",
         "number",
         "owners",
@@ -90,6 +92,7 @@ class Leg:
         self.queue: str | None = None
         self.began_at = now
         self.rang = False
+        self.grouped = False
         self.talked_at: int | None = None
         self.ended_at: int | None = None
         self.reason: Reason | None = None

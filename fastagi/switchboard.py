@@ -128,10 +128,11 @@ class Switchboard:
 
     # --- channels -----------------------------------------------------------------------------------------------------
 
-    def see(self, channel: Channel, now: int) -> tuple[Party, bool] | None:
+    def see(self, channel: Channel, now: int, *, stale: bool = False) -> tuple[Party, bool] | None:
         """The channel's party brought up to date, and whether who it is connected with changed.
 
-        None if this channel has already ended: the fact comes late and counts for nothing.
+        `stale`: the event shows the channel as it was a while before (AttendedTransfer does), so only that it lives
+        counts. None if this channel has already ended: the fact comes late and counts for nothing.
         """
         party = self.parties.get(channel.uniqueid)
         if party is None:
@@ -139,9 +140,12 @@ class Switchboard:
                 self.counters["late_facts"] += 1
                 return None
             party = self.add(channel.uniqueid, channel.linkedid or channel.uniqueid, now)
+            stale = False
         party.known = True
         party.seen_at = now
         party.missing_since = None
+        if stale:
+            return party, False
         if channel.linkedid and channel.linkedid != party.linkedid:
             self._relink(party, channel.linkedid)
         if channel.name and channel.name != party.name:

@@ -227,9 +227,9 @@ class Tracker:
 
     # --- channels -----------------------------------------------------------------------------------------------------
 
-    def see(self, channel: Channel | None) -> Party | None:
+    def see(self, channel: Channel | None, *, stale: bool = False) -> Party | None:
         """The channel's party brought up to date, with what follows from that. None if it is over."""
-        seen = self.board.see(channel, self._now) if channel is not None else None
+        seen = self.board.see(channel, self._now, stale=stale) if channel is not None else None
         if seen is None:
             return None
         party, changed = seen
@@ -360,7 +360,12 @@ class Tracker:
                 party.announcement.at_once = False
                 party.announcement.gap_since = None
         number = leg_number(dest.name, fact.dial_string)
-        self.begin(LegKind.DIALLED, dest, source, number, queue=dest.queue or source.queue or root.queue)
+        leg = self.begin(LegKind.DIALLED, dest, source, number, queue=dest.queue or source.queue or root.queue)
+        others = [other for other in source.call.legs if other.source is source and other.trying]
+        if any(other.number != leg.number for other in others):
+            for other in others:
+                other.grouped = True
+            self.episodes.touch_legs(others)
 
     def begin(
         self,
@@ -446,7 +451,7 @@ class Tracker:
         self.passed_on(party)
 
     def _blind_transferred(self, fact: BlindTransferred) -> None:
-        transferer, transferee = self.see(fact.transferer), self.see(fact.transferee)
+        transferer, transferee = self.see(fact.transferer, stale=True), self.see(fact.transferee, stale=True)
         if transferee is not None:
             transferee.announced = fact.extension or ""
             transferee.announcement = None
@@ -454,8 +459,9 @@ class Tracker:
         self._transferred(transferer)
 
     def _attended_transferred(self, fact: AttendedTransferred) -> None:
-        first, second, transferee = self.see(fact.first), self.see(fact.second), self.see(fact.transferee)
-        self.see(fact.target)
+        first, second = self.see(fact.first, stale=True), self.see(fact.second, stale=True)
+        transferee = self.see(fact.transferee, stale=True)
+        self.see(fact.target, stale=True)
         if fact.dest_type in ("Fail", "Threeway"):
             return
         if first is not None and second is not None:
@@ -477,7 +483,8 @@ class Tracker:
             leg = target.leg
             source = target.leg.source
             number = endpoint(picker.name)
-            self.begin(LegKind.TAKEN, picker, source, number, queue=leg.queue, fallback=False)
+            taken = self.begin(LegKind.TAKEN, picker, source, number, queue=leg.queue, fallback=False)
+            taken.grouped = leg.grouped
 
     def _parked(self, fact: Parked) -> None:
         parkee = self.see(fact.parkee)
