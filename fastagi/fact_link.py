@@ -179,7 +179,7 @@ async def serve_facts(
     that is broken must not go on in silence.
     """
     loop = asyncio.get_running_loop()
-    with _listen(path) as listener:
+    with listen_unix(path) as listener:
         if listening is not None:
             listening.set()
         async with asyncio.TaskGroup() as connections:
@@ -215,7 +215,11 @@ async def _receive(
 
 
 @contextlib.contextmanager
-def _listen(path: Path) -> Iterator[socket.socket]:
+def listen_unix(path: Path) -> Iterator[socket.socket]:
+    """A listening unix socket at `path` that only our user may use; a file left by a killed process is replaced.
+
+    Raises `ZvonokError` if another process serves `path`, or it cannot be made.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
         try:
             _remove_stale(path)

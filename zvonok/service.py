@@ -94,7 +94,7 @@ def reload_log_level() -> None:
     try:
         level = settings.load().log_level
     except SettingsError as exc:
-        log.error("the log level stays: %s", "; ".join(exc.problems))  # noqa: TRY400 - the problems say it all
+        log.error("the log level stays: %s", "; ".join(exc.problems))
         return
     set_log_level(level)
 

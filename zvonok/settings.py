@@ -22,6 +22,7 @@ from zvonok.errors import SettingsError
 PREFIX: Final = "ZVONOK_"
 ENV_FILE: Final = PREFIX + "ENV_FILE"
 MIN_SECRET_BYTES: Final = 32
+_TOOLS: Final = ("TEST_", "LAB_", "DEMO_")  # variables of the test and demo tools: not ours to judge
 SECRETS: Final = frozenset(
     {"DATABASE_URL", "AMI_SECRET", "INTAKE_SECRET", "AUTH_SECRET", "AUTH_PUBLIC_KEY", "METRICS_TOKEN", "NATS_URL"}
 )
@@ -102,7 +103,7 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
     problems += [
         f"{PREFIX}{ascii(name)[1:-1][:60]}: no such setting; see .env.example for all of them"
         for name in sorted(raw)
-        if name not in known
+        if name not in known and not name.startswith(_TOOLS)
     ]
     values: dict[str, Any] = {}
     for name in sorted(known & raw.keys()):

@@ -215,3 +215,7 @@ def test_whatever_bytes_the_env_file_holds_nothing_but_a_settings_error_comes_ou
         file.write(b"ZVONOK_" + data)
         file.flush()
         assert loaded({"ZVONOK_ENV_FILE": file.name})
+
+
+def test_variables_of_the_test_and_demo_tools_are_no_unknown_settings():
+    load({"ZVONOK_TEST_TIME_FACTOR": "3", "ZVONOK_DEMO_CALL_EVERY": "1", "ZVONOK_LAB_ROOTS": "/x"})

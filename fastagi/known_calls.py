@@ -1,0 +1,45 @@
+"""What a restart of the tap and a new notifier need: the newest record of each live or recent call. Pure."""
+
+from fastagi.records import Changed, PbxSeen, Record, Resolved, Unresolved
+from zvonok.call import Call, State
+
+
+class KnownCalls:
+    """The newest record of each live or recent call.
+
+    An ended call is recent for `recent_ttl_ms` after its end.
+    """
+
+    def __init__(self, recent_ttl_ms: int) -> None:
+        self._recent_ttl_ms = recent_ttl_ms
+        self._records: dict[str, Record] = {}
+
+    def add(self, record: Record) -> None:
+        """Keep `record` instead of what was known of the same call."""
+        match record:
+            case Changed(call=call):
+                self._records[call.call_id] = record
+            case Unresolved(unresolved_id=unresolved_id):
+                self._records[unresolved_id] = record
+            case Resolved(unresolved_id=unresolved_id):
+                self._records.pop(unresolved_id, None)
+            case PbxSeen():
+                self._records["pbx"] = record
+
+    def forget_old(self, now: int) -> None:
+        """Drop calls that ended too long ago."""
+        old = [key for key, record in self._records.items() if isinstance(record, Changed) and self._old(record, now)]
+        for key in old:
+            del self._records[key]
+
+    def records(self) -> list[Record]:
+        """All of them, in the order of their first appearance."""
+        return list(self._records.values())
+
+    def calls(self) -> list[Call]:
+        """The states for a notifier that knows nothing."""
+        return [record.call for record in self._records.values() if isinstance(record, Changed)]
+
+    def _old(self, record: Changed, now: int) -> bool:
+        call = record.call
+        return call.state is State.ENDED and now - (call.ended_at or 0) > self._recent_ttl_ms

@@ -1,0 +1,266 @@
+"""The tap: one event loop that brings facts to the tracker, and what follows to journal, notifier and history.
+
+`zvonok tap`. It starts and goes on whatever else is down: PBX, database, notifier.
+"""
+
+import argparse
+import asyncio
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from fastagi.ami import Ami
+from fastagi.directory import Directory
+from fastagi.fact_link import SOCKET_NAME as FACTS_SOCKET
+from fastagi.fact_link import serve_facts
+from fastagi.facts import Fact
+from fastagi.fastagi_metrics import FastagiCollector
+from fastagi.history import History
+from fastagi.history_follower import HistoryFollower
+from fastagi.journal import Journal
+from fastagi.known_calls import KnownCalls
+from fastagi.lookups import Lookups
+from fastagi.publisher import Link, Publisher
+from fastagi.records import AskCaller, AskOwners, Changed, Note, Output, Record
+from fastagi.tap_control import SOCKET_NAME as CONTROL_SOCKET
+from fastagi.tap_control import WhyAnswer, WhyQuestion, serve_control
+from fastagi.tap_metrics import Reading, TapMetrics, serve_metrics
+from fastagi.trace import Trace
+from fastagi.tracker import Tracker
+from zvonok.errors import ZvonokError
+from zvonok.service import mask_number, run_until_signalled, sd_notify, setup_logging
+from zvonok.settings import Settings, load
+
+log = logging.getLogger(__name__)
+
+TICK: Final = 0.1
+_record_decoder: Final = msgspec.json.Decoder(Record)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments: everything is in the settings."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    settings = load(needs=["DATABASE_URL", "AMI_HOST", "AMI_SECRET", "INTAKE_SECRET"])
+    setup_logging(settings.log_level)
+
+    async def serve(stop: asyncio.Event) -> None:
+        await Tap(settings).serve(stop)
+
+    asyncio.run(run_until_signalled(serve))
+    return 0
+
+
+class Clock:
+    """Wall-clock milliseconds that never go back: one anchor plus the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._anchor = time.time_ns() - time.monotonic_ns()
+
+    def __call__(self) -> int:
+        return (self._anchor + time.monotonic_ns()) // 1_000_000
+
+
+class Tap:
+    """The tap's parts, put together. One instance a process; `serve` runs it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._now = Clock()
+        self._calls = KnownCalls(int(settings.recent_ttl * 1000))
+        self._trace = Trace()
+        self._tracker = Tracker(
+            pbx=settings.pbx_name,
+            new_id=lambda: secrets.token_urlsafe(12),
+            ring_watchdog_ms=int(settings.ring_watchdog * 1000),
+        )
+        assert settings.ami_host
+        assert settings.ami_secret
+        assert settings.intake_secret
+        self._directory = Directory(settings)
+        self._lookups = Lookups(self._directory, feed=self.feed, trace=self._trace, now=self._now)
+        self._facts: deque[Fact] = deque()
+        self._journal = Journal(settings.state_dir / "journal", checkpoint=self._checkpoint)
+        self._history = History(settings.database_url)
+        self._publisher = Publisher(
+            pbx=settings.pbx_name,
+            url=settings.notifier_url,
+            secret=settings.intake_secret,
+            known=self._calls.calls,
+            live=lambda: self._tracker.live if self._ami.in_step else None,
+            delivered=self._delivered,
+        )
+        self._ami = Ami(
+            host=settings.ami_host,
+            port=settings.ami_port,
+            user=settings.ami_user,
+            secret=settings.ami_secret,
+            feed=self.feed,
+            now=self._now,
+            suspects=lambda: self._tracker.suspects,
+        )
+        self._follower = HistoryFollower(self._journal, self._history, settings.state_dir)
+        self._fastagi = FastagiCollector()
+        self._metrics = TapMetrics(self._readings, lambda: self._tracker.counters)
+        self._metrics.registry.register(self._fastagi)
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set. Raises `ZvonokError` if something that it cannot do without is missing."""
+        settings = self._settings
+        self._restore()
+        listening = asyncio.Event()
+        self._directory.start()
+        await self._history.open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(part, name=name)
+                    for name, part in {
+                        "facts": serve_facts(
+                            settings.runtime_dir / FACTS_SOCKET, self.feed, self._fastagi.update, listening=listening
+                        ),
+                        "control": serve_control(settings.runtime_dir / CONTROL_SOCKET, self._why),
+                        "metrics": self._serve_metrics(),
+                        "journal": self._journal.keep_synced(),
+                        "publisher": self._publisher.publish(),
+                        "history": self._follower.follow(),
+                        "ami": self._ami.follow(),
+                        "tick": self._tick(),
+                    }.items()
+                ]
+                await listening.wait()
+                sd_notify("READY=1")
+                await stop.wait()
+                for task in running:
+                    task.cancel()
+        except* ZvonokError as group:
+            raise group.exceptions[0] from None
+        finally:
+            self._journal.close()
+            self._directory.close()
+            await self._history.close()
+
+    def feed(self, fact: Fact) -> None:
+        """Give the tracker one fact, and everybody what follows from it; what that leads to is fed after it."""
+        self._facts.append(fact)
+        if len(self._facts) > 1:
+            return  # a cached answer came while its question was being handled
+        while self._facts:
+            now = self._now()
+            self._trace.saw(self._facts[0], now)
+            self._handle(self._tracker.feed(self._facts[0], now=now), now)
+            self._facts.popleft()
+
+    def _handle(self, outputs: Iterable[Output], now: int) -> None:
+        for output in outputs:
+            self._trace.decided(output, now)
+            match output:
+                case AskOwners() | AskCaller():
+                    self._lookups.ask(output)
+                case Note():
+                    pass
+                case _:
+                    self._record(output)
+
+    def _record(self, record: Record) -> None:
+        self._calls.add(record)
+        self._journal.append(msgspec.json.encode(record))
+        if isinstance(record, Changed):
+            call = record.call
+            self._publisher.offer(call)
+            self._metrics.changed(call)
+            log.info(
+                "call %s: %s%s, user %d, line %s, from %s",
+                call.call_id,
+                call.state,
+                f" ({call.end.reason})" if call.end else "",
+                call.user_id,
+                mask_number(call.line.number),
+                mask_number(call.caller.number),
+            )
+
+    def _delivered(self, delivered: dict[str, int]) -> None:
+        self._trace.delivered(delivered, self._now())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            now = self._now()
+            self._handle(self._tracker.tick(now=now), now)
+            self._calls.forget_old(now)
+
+    def _checkpoint(self) -> list[bytes]:
+        return [msgspec.json.encode(record) for record in self._calls.records()]
+
+    def _restore(self) -> None:
+        try:
+            for payload in self._journal.restore():
+                try:
+                    self._calls.add(_record_decoder.decode(payload))
+                except msgspec.DecodeError:
+                    self._journal.damaged += 1
+            self._calls.forget_old(self._now())
+            self._tracker.restore(self._calls.records())
+            self._journal.open(kept=lambda: self._follower.position)
+        except OSError as exc:
+            raise ZvonokError(
+                f"the journal cannot be opened ({exc}); is ZVONOK_STATE_DIR ({self._settings.state_dir}) ours to write?"
+            ) from exc
+
+    def _why(self, question: WhyQuestion) -> WhyAnswer:
+        return WhyAnswer(
+            calls=self._trace.last(question.last, wanted=question.wanted),
+            ami_up=self._ami.in_step,
+            ami_state=self._ami.link,
+            notifier_ok=self._publisher.link is Link.OK,
+            notifier_state=self._publisher.link,
+        )
+
+    def _problems(self) -> list[str]:
+        """Why the tap is not ready, a sentence each."""
+        found = []
+        if not self._ami.in_step:
+            found.append(f"the PBX's AMI: {self._ami.link}")
+        if self._publisher.link is not Link.OK:
+            found.append(f"the notifier: {self._publisher.link}")
+        if self._journal.alarm:
+            found.append("the journal cannot be written")
+        return found
+
+    async def _serve_metrics(self) -> None:
+        listen = self._settings.tap_metrics_listen
+        if listen is None:
+            return
+        runner = await serve_metrics(listen, self._metrics, problems=self._problems, token=self._settings.metrics_token)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    def _readings(self) -> Iterator[Reading]:
+        ami, publisher, journal = self._ami, self._publisher, self._journal
+        yield "ami_up", "1 while logged in and in step with the PBX", ami.in_step
+        yield "ami_facts_total", "Facts that AMI events told", ami.facts
+        yield "ami_reconnects_total", "AMI connections lost", ami.reconnects
+        yield "ami_round_trip_seconds", "How long the last ping took", ami.round_trip or 0.0
+        yield "last_resync_timestamp_seconds", "When channels were last listed (Unix)", (ami.last_resync or 0) / 1000
+        yield "live_calls", "Calls that ring or talk now", len(self._tracker.live)
+        yield "tracked", "Channels, legs and calls held in memory", self._tracker.size
+        yield "notifier_up", "1 while the notifier takes our states", publisher.link is Link.OK
+        yield "states_sent_total", "States that the notifier took", publisher.sent
+        yield "states_waiting", "Calls with a state that the notifier does not have yet", publisher.waiting
+        yield "states_refused_total", "States that the notifier refused", publisher.set_aside
+        yield "journal_bytes", "Size of the journal on disk", journal.size()
+        yield "journal_alarm", "1 while the journal cannot be written", journal.alarm
+        yield "journal_damaged_total", "Damaged records skipped at the start", journal.damaged
+        yield "journal_lost_segments_total", "Segments given up before the history had them", journal.lost_segments
+        yield "history_written_total", "States written to calls", self._follower.written
+        yield "history_refused_total", "States that the database refused", self._follower.refused
+        yield "history_behind", "1 while the database does not take the history", self._follower.behind
