@@ -21,10 +21,10 @@ import psycopg
 
 from fastagi.directory_cache import DirectoryCache, Known, Number, OwnerRow, Pending, Person
 from fastagi.facts import Owner
-from fastagi.lookup_workers import LookupWorkers, Query, cut_socket, why
+from fastagi.lookup_workers import LookupWorkers, Query, why
 from zvonok.call import Caller, Kind
 from zvonok.card_url import card_url
-from zvonok.database import SyncConnection, connect_options, explain
+from zvonok.database import SyncConnection, connect_options, cut_socket, explain
 from zvonok.errors import DatabaseError
 from zvonok.settings import Settings
 

@@ -4,9 +4,6 @@ A lookup returns within its time whatever the database does, even when the serve
 query's socket, so that the worker is free again at once. After a failure nobody asks for a second but one.
 """
 
-import contextlib
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +13,7 @@ from typing import Any, Final
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from zvonok.database import SyncConnection, explain, thread_pool
+from zvonok.database import SyncConnection, cut_socket, explain, thread_pool
 
 WORKERS: Final = 4
 PAUSE: Final = 1.0
@@ -113,12 +110,6 @@ class LookupWorkers:
             news = self._paused_until is not None
             self._paused_until = None
             return news
-
-
-def cut_socket(connection: SyncConnection) -> None:
-    """End a connection from another thread, without waiting: whoever reads from it sees its end."""
-    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as sock:
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 def why(exc: BaseException) -> str:

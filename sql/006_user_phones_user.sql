@@ -1,5 +1,5 @@
 -- The index that finds a user's own numbers.
 -- zvonok: concurrently
--- zvonok: when zvonok.reads('zvonok.crm_user_phones', 'public.user_phones', 'user_id')
+-- zvonok: when zvonok.reads('public.user_phones')
 CREATE INDEX CONCURRENTLY IF NOT EXISTS zvonok_user_phones_user
   ON public.user_phones (user_id);

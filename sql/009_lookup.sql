@@ -17,32 +17,22 @@ DECLARE
   who record;
   owners json;
 BEGIN
-  SELECT person.kind, person.id, person.name, person.company, person.matches INTO who
+  SELECT one.*, count(*) OVER () AS matches INTO who
   FROM (
-    SELECT one.*, count(*) OVER () AS matches
-    FROM (
-      (SELECT DISTINCT ON (p.user_id) 1 AS rank, 'user' AS kind, p.user_id::bigint AS id, p.user_name AS name,
-              NULL::text AS company
-       FROM zvonok.crm_user_phones p WHERE zvonok.phone_key(p.phone_number) = caller_key
-       ORDER BY p.user_id LIMIT 100)
-      UNION ALL
-      (SELECT DISTINCT ON (d.dealer_id) 2, 'dealer', d.dealer_id::bigint, d.dealer_name, d.company
-       FROM zvonok.crm_dealer_phones d WHERE zvonok.phone_key(d.phone_number) = caller_key
-       ORDER BY d.dealer_id LIMIT 100)
-    ) one
-  ) person
-  ORDER BY person.rank, person.id
+    SELECT 1 AS rank, 'user' AS kind, u.user_id AS id, u.name, NULL::text AS company
+    FROM zvonok.crm_users_by_key(caller_key) u
+    UNION ALL
+    SELECT 2, 'dealer', d.dealer_id, d.name, d.company
+    FROM zvonok.crm_dealers_by_key(caller_key) d
+  ) one
+  ORDER BY one.rank, one.id
   LIMIT 1;
 
   SELECT json_agg(json_build_object(
-           'user_id', owner.user_id::bigint, 'name', owner.user_name,
-           'number', zvonok.phone_number(identify.called), 'label', owner.phone_type) ORDER BY owner.user_id)
+           'user_id', owner.user_id, 'name', owner.name, 'number', zvonok.phone_number(identify.called),
+           'label', owner.phone_type) ORDER BY owner.user_id)
   INTO owners
-  FROM (
-    SELECT DISTINCT ON (p.user_id) p.user_id, p.user_name, p.phone_type
-    FROM zvonok.crm_user_phones p WHERE zvonok.phone_key(p.phone_number) = called_key
-    ORDER BY p.user_id, p.phone_type LIMIT 100
-  ) owner;
+  FROM zvonok.crm_users_by_key(called_key) owner;
 
   RETURN json_build_object(
     'caller', json_build_object(
@@ -66,16 +56,10 @@ BEGIN
         SELECT json_agg(json_build_object(
           'number', coalesce(zvonok.phone_number(own.phone_number), own.phone_number), 'label', own.phone_type
         ) ORDER BY own.phone_type, own.phone_number)
-        FROM (
-          SELECT DISTINCT p.phone_number, p.phone_type FROM zvonok.crm_user_phones p
-          WHERE p.user_id = person.user_id
-          ORDER BY p.phone_type, p.phone_number LIMIT 100
-        ) own
+        FROM zvonok.crm_user_numbers(person.user_id) own
       ), '[]'::json)
     )
-    FROM zvonok.crm_users u
-    WHERE u.id = person.user_id
-    LIMIT 1
+    FROM zvonok.crm_user_name(person.user_id) u
   );
 END
 $function$;

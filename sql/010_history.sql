@@ -1,40 +1,46 @@
 -- Saving calls and reading a user's own.
 
+-- The table is named in dynamic statements: nothing here depends on a column of the CRM's, so nothing here stops an
+-- ALTER TABLE of the CRM's.
+
 -- Save one call as zvonok/call.py defines it. True if it was new or newer than the row (by `rev`); a test call is
 -- never saved. It raises what the table refuses.
 CREATE FUNCTION zvonok.save_call(call jsonb) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   epoch constant timestamptz := timestamptz '1970-01-01 00:00:00+00';
-  millisecond constant interval := interval '1 millisecond';
+  written bigint;
 BEGIN
   IF (call ->> 'test')::boolean THEN
     RETURN false;
   END IF;
-  INSERT INTO zvonok.call_log AS known (
-    call_id, rev, first_linkedid, pbx, user_id, line_number, line_label, queue,
-    caller_number, caller_name, caller_kind, caller_id, company,
-    state, reason, cause, answered_by, ring_started_at, answered_at, ended_at
-  ) VALUES (
-    call ->> 'call_id', (call ->> 'rev')::bigint, call ->> 'first_linkedid', call ->> 'pbx',
-    (call ->> 'user_id')::bigint, call #>> '{line,number}', call #>> '{line,label}', call #>> '{line,queue}',
-    call #>> '{caller,number}', coalesce(call #>> '{caller,name}', call #>> '{caller,display}'),
-    coalesce(call #>> '{caller,kind}', 'unknown'), (call #>> '{caller,id}')::bigint, call #>> '{caller,company}',
-    call ->> 'state', call #>> '{end,reason}', (call #>> '{end,cause}')::integer,
-    (call #>> '{end,answered_by,user_id}')::bigint,
-    epoch + (call ->> 'ring_started_at')::bigint * millisecond,
-    epoch + (call ->> 'answered_at')::bigint * millisecond,
-    epoch + (call ->> 'ended_at')::bigint * millisecond
-  )
-  ON CONFLICT (call_id) DO UPDATE SET
-    rev = excluded.rev, first_linkedid = excluded.first_linkedid, pbx = excluded.pbx, user_id = excluded.user_id,
-    line_number = excluded.line_number, line_label = excluded.line_label, queue = excluded.queue,
-    caller_number = excluded.caller_number, caller_name = excluded.caller_name, caller_kind = excluded.caller_kind,
-    caller_id = excluded.caller_id, company = excluded.company, state = excluded.state, reason = excluded.reason,
-    cause = excluded.cause, answered_by = excluded.answered_by, ring_started_at = excluded.ring_started_at,
-    answered_at = excluded.answered_at, ended_at = excluded.ended_at
-  WHERE known.rev IS NULL OR known.rev < excluded.rev;
-  RETURN found;
+  EXECUTE format($statement$
+    INSERT INTO %1$s AS known (
+      call_id, rev, first_linkedid, pbx, user_id, line_number, line_label, queue,
+      caller_number, caller_name, caller_kind, caller_id, company,
+      state, reason, cause, answered_by, ring_started_at, answered_at, ended_at
+    ) VALUES (
+      $1 ->> 'call_id', ($1 ->> 'rev')::bigint, $1 ->> 'first_linkedid', $1 ->> 'pbx',
+      ($1 ->> 'user_id')::bigint, $1 #>> '{line,number}', $1 #>> '{line,label}', $1 #>> '{line,queue}',
+      $1 #>> '{caller,number}', coalesce($1 #>> '{caller,name}', $1 #>> '{caller,display}'),
+      coalesce($1 #>> '{caller,kind}', 'unknown'), ($1 #>> '{caller,id}')::bigint, $1 #>> '{caller,company}',
+      $1 ->> 'state', $1 #>> '{end,reason}', ($1 #>> '{end,cause}')::integer,
+      ($1 #>> '{end,answered_by,user_id}')::bigint,
+      $2 + ($1 ->> 'ring_started_at')::bigint * interval '1 millisecond',
+      $2 + ($1 ->> 'answered_at')::bigint * interval '1 millisecond',
+      $2 + ($1 ->> 'ended_at')::bigint * interval '1 millisecond'
+    )
+    ON CONFLICT (call_id) DO UPDATE SET
+      rev = excluded.rev, first_linkedid = excluded.first_linkedid, pbx = excluded.pbx, user_id = excluded.user_id,
+      line_number = excluded.line_number, line_label = excluded.line_label, queue = excluded.queue,
+      caller_number = excluded.caller_number, caller_name = excluded.caller_name, caller_kind = excluded.caller_kind,
+      caller_id = excluded.caller_id, company = excluded.company, state = excluded.state, reason = excluded.reason,
+      cause = excluded.cause, answered_by = excluded.answered_by, ring_started_at = excluded.ring_started_at,
+      answered_at = excluded.answered_at, ended_at = excluded.ended_at
+    WHERE known.rev IS NULL OR known.rev < excluded.rev
+  $statement$, zvonok.call_table()) USING call, epoch;
+  GET DIAGNOSTICS written = ROW_COUNT;
+  RETURN written > 0;
 END
 $function$;
 
@@ -71,33 +77,34 @@ DECLARE
   lower_end timestamptz := epoch + since * millisecond;
   number_key text := zvonok.phone_key(history.number);
 BEGIN
-  RETURN QUERY
-  SELECT json_build_object(
-    'call_id', h.call_id, 'rev', h.rev::bigint, 'first_linkedid', h.first_linkedid, 'pbx', h.pbx,
-    'user_id', h.user_id::bigint, 'direction', 'in', 'state', h.state,
-    'caller', json_build_object(
-      'number', h.caller_number, 'name', h.caller_name, 'kind', h.caller_kind, 'id', h.caller_id::bigint,
-      'company', h.company, 'restricted', h.caller_number IS NULL),
-    'line', json_build_object('number', h.line_number, 'label', h.line_label, 'queue', h.queue),
-    'ring_started_at', round(extract(epoch FROM h.ring_started_at) * 1000)::bigint,
-    'answered_at', round(extract(epoch FROM h.answered_at) * 1000)::bigint,
-    'ended_at', round(extract(epoch FROM h.ended_at) * 1000)::bigint,
-    'end', CASE WHEN h.reason IS NOT NULL THEN json_build_object(
-      'reason', h.reason, 'cause', h.cause::integer,
-      'answered_by', CASE WHEN h.reason = 'answered_elsewhere' OR h.answered_by IS NOT NULL THEN
-        json_build_object('user_id', h.answered_by::bigint, 'name', colleague.name) END) END
-  )
-  FROM zvonok.call_log h
-  LEFT JOIN zvonok.crm_users colleague ON colleague.id = h.answered_by
-  WHERE h.user_id = history.user_id
-    AND h.call_id IS NOT NULL AND h.rev IS NOT NULL  -- the CRM's own rows in the same table are not ours to show
-    AND (upper_end IS NULL OR h.ring_started_at <= upper_end)
-    AND (upper_end IS NULL OR h.ring_started_at < upper_end OR h.call_id < history.before_call_id)
-    AND (lower_end IS NULL OR h.ring_started_at >= lower_end)
-    AND (history.reason IS NULL OR h.reason = history.reason)
-    AND (history.number IS NULL OR zvonok.phone_key(h.caller_number) = number_key)
-  ORDER BY h.ring_started_at DESC, h.call_id DESC
-  LIMIT least(greatest(max_rows, 1), 500);
+  RETURN QUERY EXECUTE format($statement$
+    SELECT json_build_object(
+      'call_id', h.call_id, 'rev', h.rev::bigint, 'first_linkedid', h.first_linkedid, 'pbx', h.pbx,
+      'user_id', h.user_id::bigint, 'direction', 'in', 'state', h.state,
+      'caller', json_build_object(
+        'number', h.caller_number, 'name', h.caller_name, 'kind', h.caller_kind, 'id', h.caller_id::bigint,
+        'company', h.company, 'restricted', h.caller_number IS NULL),
+      'line', json_build_object('number', h.line_number, 'label', h.line_label, 'queue', h.queue),
+      'ring_started_at', round(extract(epoch FROM h.ring_started_at) * 1000)::bigint,
+      'answered_at', round(extract(epoch FROM h.answered_at) * 1000)::bigint,
+      'ended_at', round(extract(epoch FROM h.ended_at) * 1000)::bigint,
+      'end', CASE WHEN h.reason IS NOT NULL THEN json_build_object(
+        'reason', h.reason, 'cause', h.cause::integer,
+        'answered_by', CASE WHEN h.reason = 'answered_elsewhere' OR h.answered_by IS NOT NULL THEN
+          json_build_object('user_id', h.answered_by::bigint, 'name', (SELECT c.name FROM zvonok.crm_user_name(h.answered_by::bigint) c)) END) END
+    )
+    FROM %1$s h
+    WHERE h.user_id = $1
+      AND h.call_id IS NOT NULL AND h.rev IS NOT NULL  -- the CRM's own rows in the same table are not ours to show
+      AND ($2 IS NULL OR h.ring_started_at <= $2)
+      AND ($2 IS NULL OR h.ring_started_at < $2 OR h.call_id < $3)
+      AND ($4 IS NULL OR h.ring_started_at >= $4)
+      AND ($5 IS NULL OR h.reason = $5)
+      AND ($6 IS NULL OR zvonok.phone_key(h.caller_number) = $7)
+    ORDER BY h.ring_started_at DESC, h.call_id DESC
+    LIMIT least(greatest($8, 1), 500)
+  $statement$, zvonok.call_table())
+  USING history.user_id, upper_end, before_call_id, lower_end, reason, number, number_key, max_rows;
 END
 $function$;
 

@@ -37,43 +37,47 @@ EXCEPTION WHEN OTHERS THEN
 END
 $function$;
 
+-- For a row of users, dealers or companies: they are written often (last login, say), so only a name counts, or a
+-- dealer's company. Neither WHEN nor UPDATE OF: either would stop the CRM's own ALTER TABLE on those columns.
+CREATE FUNCTION zvonok.name_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF OLD.name::text IS DISTINCT FROM NEW.name::text THEN
+    PERFORM pg_notify('zvonok_numbers', '*');
+  ELSIF TG_TABLE_NAME = 'dealers' THEN
+    IF OLD.company_id IS DISTINCT FROM NEW.company_id THEN
+      PERFORM pg_notify('zvonok_numbers', '*');
+    END IF;
+  END IF;
+  RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END
+$function$;
+
 DO $migration$
 DECLARE
-  phones record;
-  named record;
+  crm_table text;
 BEGIN
-  FOR phones IN
-    SELECT * FROM (VALUES
-      ('zvonok.crm_user_phones', 'user_phones'), ('zvonok.crm_dealer_phones', 'dealer_phone_numbers')
-    ) v(crm_view, crm_table)
-    WHERE zvonok.reads(v.crm_view, 'public.' || v.crm_table, 'phone_number')
-  LOOP
+  FOREACH crm_table IN ARRAY ARRAY['user_phones', 'dealer_phone_numbers'] LOOP
+    CONTINUE WHEN NOT zvonok.reads('public.' || crm_table);
     EXECUTE format('CREATE TRIGGER zvonok_inserted AFTER INSERT ON public.%I REFERENCING NEW TABLE AS new_rows
-      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', phones.crm_table);
+      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', crm_table);
     EXECUTE format('CREATE TRIGGER zvonok_deleted AFTER DELETE ON public.%I REFERENCING OLD TABLE AS old_rows
-      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', phones.crm_table);
+      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', crm_table);
     EXECUTE format('CREATE TRIGGER zvonok_updated AFTER UPDATE ON public.%I
       REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', phones.crm_table);
+      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', crm_table);
     EXECUTE format('CREATE TRIGGER zvonok_truncated AFTER TRUNCATE ON public.%I
-      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', phones.crm_table);
+      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.numbers_changed()', crm_table);
   END LOOP;
 
-  -- Names change rarely; a user's row is written often (last login, say), so only a changed name counts.
-  FOR named IN
-    SELECT * FROM (VALUES
-      ('zvonok.crm_user_phones', 'users', 'name'), ('zvonok.crm_dealer_phones', 'dealers', 'name'),
-      ('zvonok.crm_dealer_phones', 'dealers', 'company_id'), ('zvonok.crm_dealer_phones', 'companies', 'name')
-    ) v(crm_view, crm_table, crm_column)
-    WHERE zvonok.reads(v.crm_view, 'public.' || v.crm_table, v.crm_column)
-  LOOP
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %I ON public.%I FOR EACH ROW
-      WHEN (OLD.%2$I::text IS DISTINCT FROM NEW.%2$I::text) EXECUTE FUNCTION zvonok.everything_changed()',
-      'zvonok_' || named.crm_column, named.crm_column, named.crm_table);
-    IF named.crm_column = 'name' THEN
-      EXECUTE format('CREATE TRIGGER zvonok_deleted AFTER DELETE ON public.%I
-        FOR EACH STATEMENT EXECUTE FUNCTION zvonok.everything_changed()', named.crm_table);
-    END IF;
+  FOREACH crm_table IN ARRAY ARRAY['users', 'dealers', 'companies'] LOOP
+    CONTINUE WHEN NOT zvonok.reads('public.' || crm_table);
+    EXECUTE format('CREATE TRIGGER zvonok_updated AFTER UPDATE ON public.%I
+      FOR EACH ROW EXECUTE FUNCTION zvonok.name_changed()', crm_table);
+    EXECUTE format('CREATE TRIGGER zvonok_deleted AFTER DELETE ON public.%I
+      FOR EACH STATEMENT EXECUTE FUNCTION zvonok.everything_changed()', crm_table);
   END LOOP;
 END
 $migration$;

@@ -7,7 +7,7 @@ import psycopg
 MIN_SERVER: Final = 13
 WHOLE_NUMBERS: Final = frozenset({"smallint", "integer", "bigint", "numeric"})
 TEXTS: Final = frozenset({"text", "character varying", "character", "citext"})
-ADAPT: Final = "sql/README.md says how to adapt Zvonok to it with three views"
+ADAPT: Final = "sql/README.md says how to adapt Zvonok to it with four functions"
 
 # table -> column -> what it must be. A number kept as a number is fine: it is read as text.
 NEEDED: Final[dict[str, dict[str, str]]] = {
@@ -16,6 +16,13 @@ NEEDED: Final[dict[str, dict[str, str]]] = {
     "companies": {"id": "key", "name": "text"},
     "dealers": {"id": "id", "name": "text", "company_id": "key"},
     "dealer_phone_numbers": {"dealer_id": "id", "phone_number": "any"},
+}
+# What a site that adapts makes itself, and the columns that each returns.
+OWN_FUNCTIONS: Final[dict[str, str]] = {
+    "zvonok.crm_users_by_key(text)": "user_id bigint, name text, phone_type text",
+    "zvonok.crm_dealers_by_key(text)": "dealer_id bigint, name text, company text",
+    "zvonok.crm_user_name(bigint)": "name text",
+    "zvonok.crm_user_numbers(bigint)": "phone_number text, phone_type text",
 }
 INDEXED: Final = ("user_phones", "dealer_phone_numbers")
 TRIGGERED: Final = ("users", "user_phones", "dealers", "dealer_phone_numbers", "companies")
@@ -32,8 +39,8 @@ def obstacles(connection: psycopg.Connection[Any]) -> list[str]:
     if found:
         return found
     found = _rights(connection)
-    if _value(connection, "SELECT to_regclass('zvonok.crm_users') IS NOT NULL"):
-        return found + _views(connection)
+    if _adapted(connection):
+        return found + _own_functions(connection)
     tables = _tables(connection)
     for name, needed in NEEDED.items():
         if name in tables:
@@ -41,8 +48,9 @@ def obstacles(connection: psycopg.Connection[Any]) -> list[str]:
     if not found:
         types = {f"{table}.{column}": kind for table, columns in tables.items() for column, kind in columns.items()}
         for left, right in JOINS:
-            if left in types and right in types and (types[left] in WHOLE_NUMBERS) != (types[right] in WHOLE_NUMBERS):
-                found.append(f"public.{left} is {types[left]} but public.{right} is {types[right]}; {ADAPT}")
+            one, other = types.get(left, "bigint"), types.get(right, "bigint")  # what is missing is made as bigint
+            if (one in WHOLE_NUMBERS) != (other in WHOLE_NUMBERS):
+                found.append(f"public.{left} is {one} but public.{right} is {other}; {ADAPT}")
     if not _applied(connection):
         found += _owners(connection)
     return found
@@ -94,8 +102,11 @@ def _rights(connection: psycopg.Connection[Any]) -> list[str]:
     missing = [
         name for name in NEEDED if not _value(connection, "SELECT to_regclass('public.' || %s) IS NOT NULL", name)
     ]
-    adapted = _value(connection, "SELECT to_regclass('zvonok.crm_users') IS NOT NULL")
-    if missing and not adapted and not _value(connection, "SELECT has_schema_privilege('public', 'CREATE')"):
+    if (
+        missing
+        and not _adapted(connection)
+        and not _value(connection, "SELECT has_schema_privilege('public', 'CREATE')")
+    ):
         found.append(
             f"the role {role} may not create tables in the schema public ({', '.join(missing)} missing):"
             " migrate as the database's owner, or create them first"
@@ -103,25 +114,27 @@ def _rights(connection: psycopg.Connection[Any]) -> list[str]:
     return found
 
 
-def _views(connection: psycopg.Connection[Any]) -> list[str]:
-    """A site's own three views must have our columns."""
-    wanted = {
-        "crm_users": {"id": "id", "name": "text"},
-        "crm_user_phones": {"user_id": "id", "user_name": "text", "phone_number": "text", "phone_type": "text"},
-        "crm_dealer_phones": {"dealer_id": "id", "dealer_name": "text", "company": "text", "phone_number": "text"},
-    }
+def _adapted(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a site made its own functions that read the CRM (one of the four is enough to mean it)."""
+    return bool(
+        _value(
+            connection,
+            "SELECT EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('zvonok') AND proname = ANY(%s))"
+            " AND obj_description(to_regprocedure('zvonok.crm_users_by_key(text)'), 'pg_proc')"
+            " IS DISTINCT FROM 'zvonok: as released'",
+            [name.split("(")[0].removeprefix("zvonok.") for name in OWN_FUNCTIONS],
+        )
+    )
+
+
+def _own_functions(connection: psycopg.Connection[Any]) -> list[str]:
     found = []
-    for name, needed in wanted.items():
-        columns = _columns_of(connection, "zvonok", name)
-        if not columns:
-            found.append(f"zvonok.{name} is missing: all three views are needed; {ADAPT}")
-            continue
-        found += [f"zvonok.{name} has no column {column}; {ADAPT}" for column in needed if column not in columns]
-        found += [
-            f"zvonok.{name}.{column} is {columns[column]}: cast it to {'text' if kind == 'text' else 'bigint'}"
-            for column, kind in needed.items()
-            if column in columns and columns[column] not in (TEXTS if kind == "text" else WHOLE_NUMBERS)
-        ]
+    for name, columns in OWN_FUNCTIONS.items():
+        result = _value(connection, "SELECT pg_get_function_result(to_regprocedure(%s))", name)
+        if result is None:
+            found.append(f"the function {name} is missing: all four are needed; {ADAPT}")
+        elif result != f"TABLE({columns})":
+            found.append(f"the function {name} returns {result}; it must return TABLE({columns})")
     return found
 
 

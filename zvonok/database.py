@@ -4,6 +4,9 @@ No query runs when a pool is made, and a pool opens without waiting: a database 
 """
 
 import asyncio
+import contextlib
+import os
+import socket
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
@@ -99,6 +102,12 @@ async def bounded(query: Coroutine[Any, Any, T], seconds: float) -> T:
         return task.result()
     except psycopg.Error as exc:
         raise DatabaseError(explain(exc)) from exc
+
+
+def cut_socket(connection: SyncConnection | AsyncConnection) -> None:
+    """End a connection from another thread or task, without waiting: whoever reads from it sees its end."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as sock:
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def explain(exc: psycopg.Error) -> str:
