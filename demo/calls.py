@@ -79,7 +79,7 @@ class _Rename:
 
     def __init__(self, numbers: Mapping[str, str]) -> None:
         self._numbers = numbers
-        self._pattern = re.compile(r"(?<![\d.])(?:%s)(?!\d)" % "|".join(map(re.escape, numbers)))
+        self._pattern = re.compile(rf"(?<![\d.])(?:{'|'.join(map(re.escape, numbers))})(?!\d)")
         self._started = int(time.time())
         self._known: dict[str, str] = {}
 

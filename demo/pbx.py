@@ -187,7 +187,7 @@ async def place_calls(pbx: Pbx, users: Sequence[DemoUser], callers: Sequence[str
     calls = recorded_calls()
     async with asyncio.TaskGroup() as tasks:
         for number in itertools.count():
-            # Who is called first changes from call to call; the others are those who ring with him, or get the transfer.
+            # Who is called first changes; the others are those who ring with him, or get the transfer.
             turn = number % min(2, len(users))
             people = [_extension(user) for user in (*users[turn:], *users[:turn])]
             caller = _digits(random.choice([*callers, STRANGER]))  # noqa: S311 - who calls is no secret

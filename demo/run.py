@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from demo.people import DemoUser, find_users
 from demo.postgres import Postgres
 from demo.processes import Children
 from demo.seed import load_seed
+from fastagi.fact_link import SOCKET_NAME as FACTS_SOCKET
 from notifier.auth import issue
 from notifier.token import login_link
 from sql.runner import migrate
@@ -95,7 +97,6 @@ def _run(stack: contextlib.ExitStack) -> int:
     stack.callback(children.stop)
     environment = {**settings.variables(), "PYTHONUNBUFFERED": "1"}
     _write_env_file(STATE / "demo.env", environment)
-    children.start("fastagi", ["zvonok", "fastagi"], environment)
     children.start("notifier", ["zvonok", "notifier"], environment)
     if demo_pbx:
         print("PBX: a stand-in that replays calls of a real Asterisk, one every few seconds")
@@ -103,7 +104,10 @@ def _run(stack: contextlib.ExitStack) -> int:
     else:
         print(f"PBX: yours at {settings.ami_host}:{settings.ami_port}")
     children.start("tap", ["zvonok", "tap"], environment)
-    _wait_ready(settings, children)
+    _wait_for(lambda: (settings.runtime_dir / FACTS_SOCKET).is_socket(), children, "the tap")
+    children.start("fastagi", ["zvonok", "fastagi"], environment)
+    if settings.http_listen.path is None:
+        _wait_for(lambda: _answers(f"http://{settings.http_listen}/readyz"), children, "the notifier")
     _greet(settings, users)
     while (dead := children.dead()) is None:
         time.sleep(0.2)
@@ -125,16 +129,24 @@ def _greet(settings: Settings, users: list[DemoUser]) -> None:
     print("Ctrl-C ends everything.", flush=True)
 
 
-def _wait_ready(settings: Settings, children: Children) -> None:
-    url = f"http://{settings.http_listen}/readyz"
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own address
+            return True
+    except OSError:
+        return False
+
+
+def _wait_for(condition: Callable[[], bool], children: Children, what: str) -> None:
     deadline = time.monotonic() + READY_TIMEOUT
-    while time.monotonic() < deadline:
+    while not condition():
         if (dead := children.dead()) is not None:
             raise ZvonokError(f"zvonok {dead[0]} ended with code {dead[1]}; its message is above")
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1):
-            return
+        if time.monotonic() > deadline:
+            raise ZvonokError(
+                f"{what} is not ready after {READY_TIMEOUT:.0f} s; see its messages with ZVONOK_LOG_LEVEL=INFO"
+            )
         time.sleep(0.05)
-    raise ZvonokError(f"the notifier is not ready after {READY_TIMEOUT:.0f} s; ask {url} what it waits for")
 
 
 def _require_free(variable: str, address: Address) -> None:
