@@ -75,7 +75,8 @@ class AmiProbe:
         """The events of a list action such as CoreShowChannels, without the one that ends it."""
         self._next_id += 1
         action_id = f"probe-{self._next_id}"
-        self._lists[action_id] = rows = []
+        rows: list[Message] = []
+        self._lists[action_id] = rows
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._replies[action_id] = future
         lines = [f"Action: {action}", f"ActionID: {action_id}", *(f"{k}: {v}" for k, v in headers.items())]

@@ -285,7 +285,7 @@ class Leg:
             self.refuse(486)
         elif not self.answered:
             self.note("cancels")
-            headers = [("From", self.local), ("To", self.remote)]
+            headers = [("From", self.local), ("To", self.remote.split(";tag=")[0])]
             self.phone.send(
                 self.phone.rendered(
                     "CANCEL", self.target, headers, call_id=self.call_id, cseq=self._cseq, branch=self._branch
@@ -378,9 +378,10 @@ class Leg:
         if message.method != "INVITE":
             return
         self._show(message)
+        if 100 < message.status < 300:
+            self.remote = message["To"]  # an early dialog has its tag already
         if message.status >= 200:
             if message.status < 300:
-                self.remote = message["To"]
                 self.target = sip.uri_of(message["Contact"]) or self.target
             branch = None if message.status < 300 else self._branch
             headers = [("From", self.local), ("To", message["To"])]
