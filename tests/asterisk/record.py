@@ -142,7 +142,7 @@ async def record_all(pbx: Asterisk, scenarios: list[Scenario], folder: Path) -> 
                 began = time.monotonic()
                 try:
                     await record(pbx, agi, scenario, mode, folder)
-                except Exception as exc:  # the others are to be recorded all the same
+                except Exception as exc:  # noqa: BLE001  # the others are to be recorded all the same
                     wrong.append(f"{scenario.key} {mode}: {type(exc).__name__}: {exc}")
                     traceback.print_exc()
                     print(f"{pbx.version} {wrong[-1]}", file=sys.stderr)

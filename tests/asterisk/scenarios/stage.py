@@ -42,7 +42,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     number, `<did>` for its number in the telephone network, `<base>` for the block, and `<hook>` for the
     announcement (nothing in the mode `alone`). `phones` and `trunks` name the digits of endpoints.
     `owners`: user -> digits of the numbers he owns ("did" for the DID); None: phone n belongs to user n.
-    `announces`: whether its dialplan announces at all. `outside_dealers`: how many dealers have the first outside caller's number.
+    `announces`: whether its dialplan announces at all. `outside_dealers`: how many dealers have the first outside
+    caller's number.
     """
 
     number: int
