@@ -1,5 +1,6 @@
 """The FastAGI server's counters as Prometheus metrics, exposed by the tap: the server itself stays lean."""
 
+import time
 from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,13 +14,20 @@ class FastagiCollector(Collector):
 
     def __init__(self) -> None:
         self._stats: FastagiStats | None = None
+        self._heard_at = 0.0
 
     def update(self, stats: FastagiStats) -> None:
         """The newest counters; they stay until the next come, and start again from 0 with the server."""
         self._stats = stats
+        self._heard_at = time.time()
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry."""
+        yield GaugeMetricFamily(
+            "zvonok_agi_heard_timestamp_seconds",
+            "When the FastAGI server was heard last (Unix); 0: never",
+            self._heard_at,
+        )
         stats = self._stats
         if stats is None:
             return

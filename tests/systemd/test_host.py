@@ -14,6 +14,7 @@ import pytest
 from tests.asterisk.phones import Phone
 from tests.levels import within
 from tests.systemd.conftest import SERVICES, Host
+from tests.systemd.test_monitoring import ALERTS, expressions, metrics_in
 
 pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(120)]
 
@@ -142,6 +143,16 @@ def test_check_as_somebody_else_says_whom_to_run_it_as(installed: Host) -> None:
 
 async def test_a_call_shows_its_card_to_its_owner_alone(installed: Host) -> None:
     await one_call(installed)
+
+
+async def test_every_metric_that_alerts_and_panels_use_is_there(installed: Host) -> None:
+    declared: set[str] = set()
+    async with aiohttp.ClientSession() as session:
+        for port in (installed.metrics_port, installed.users_port):
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                declared |= set(re.findall(r"^# TYPE (\w+)", await answer.text(), re.MULTILINE))
+    declared = {name.removesuffix("_total") for name in declared}
+    assert metrics_in(ALERTS.read_text() + " ".join(expressions())) - declared == set()
 
 
 @pytest.mark.parametrize("service", SERVICES)
