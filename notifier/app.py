@@ -276,7 +276,7 @@ class Notifier:
     # -- in the background
 
     def _heartbeat(self) -> bytes:
-        return frames.PING + frames.text(encode(Heartbeat(server_time=wall_ms())))
+        return frames.text(encode(Heartbeat(server_time=wall_ms())))
 
     async def _tick(self) -> None:
         while True:
@@ -299,6 +299,6 @@ class Notifier:
                 while self._sessions:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         for session in list(self._sessions):
-            session.abort()
+            session.hang_up()
         if count:
             log.info("%d sockets were told to come back later", count)

@@ -11,7 +11,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     auth_timeout: float = 5.0
     expiry_grace: float = 25.0
     heartbeat: float = 10.0
-    silence: float = 25.0
+    ping_every: int = 3
+    silence: float = 75.0
+    unacknowledged: float = 25.0
     close_timeout: float = 5.0
     sockets_per_user: int = 20
     buffer_bytes: int = 256 * 1024

@@ -86,6 +86,7 @@ class Session:
     """A socket's life. `run()` returns when it is over."""
 
     __slots__ = (
+        "_beats",
         "_bucket",
         "_closing",
         "_desk",
@@ -112,6 +113,7 @@ class Session:
         self._desk = desk
         self._gate: Gate | None = gate
         self._closing = False
+        self._beats = 0
         self._identity: Identity | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._greeting: asyncio.Task[None] | None = None
@@ -121,6 +123,9 @@ class Session:
         if raw is not None:
             # The kernel would take megabytes for a peer that doesn't read; then its slowness would show far too late.
             raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, desk.limits.send_buffer_bytes)
+            if raw.family != sockets.AF_UNIX:
+                milliseconds = int(desk.limits.unacknowledged * 1000)
+                raw.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT, milliseconds)
 
     async def run(self) -> None:
         """Authenticate, greet, and listen until either side closes."""
@@ -150,12 +155,19 @@ class Session:
         return True
 
     def beat(self, frame: bytes) -> None:
-        """The heartbeat, with a ping; a peer that answered none for too long is cut off."""
-        if _now() - self._heard_at > self._desk.limits.silence:
+        """The heartbeat, now and then with a ping; a peer that answered none for too long is cut off.
+
+        A dead network is noticed by the kernel (TCP_USER_TIMEOUT); a pong, which proves that the peer itself lives,
+        wakes us, and ten thousand of them every 10 s would be felt by every call.
+        """
+        self._beats += 1
+        if self._beats % self._desk.limits.ping_every:
+            self.send(frame)
+        elif _now() - self._heard_at > self._desk.limits.silence:
             log.info("socket %s of user %d: the peer is gone", self.id, self.user_id)
             self._transport.abort()
         else:
-            self.send(frame)
+            self.send(frames.PING + frame)
 
     def close(self, code: Close, reason: str) -> None:
         """Say why and leave; the peer has some seconds to answer, then the connection is cut."""
@@ -169,9 +181,9 @@ class Session:
             self._transport.write(frames.close(code, reason))
             _loop().call_later(self._desk.limits.close_timeout, self._transport.abort)
 
-    def abort(self) -> None:
-        """Cut the connection."""
-        self._transport.abort()
+    def hang_up(self) -> None:
+        """Close the connection without waiting for the peer's answer; what the kernel has, it still brings."""
+        self._transport.close()
 
     # -- the conversation
 

@@ -95,9 +95,10 @@ class Browser:
     async def close_code(self, *, seconds: float = 3) -> int | None:
         """Read until the server closes; its code."""
         async with asyncio.timeout(within(seconds)):
-            while (await self.ws.receive()).type is aiohttp.WSMsgType.TEXT:
+            while (message := await self.ws.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
-        return self.ws.close_code
+        # aiohttp's client forgets the code if the connection is gone before it can answer.
+        return message.data if message.type is aiohttp.WSMsgType.CLOSE else self.ws.close_code
 
 
 class Server:

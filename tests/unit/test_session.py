@@ -12,7 +12,7 @@ from notifier.limits import Limits
 from tests.notifier_server import AUTH_SECRET, Server, a_call, ended, running, token
 from zvonok.call import Reason, wall_ms
 
-QUICK = Limits(auth_timeout=0.3, expiry_grace=0.3, heartbeat=0.2, silence=0.6, close_timeout=1.0, sockets_per_user=3)
+QUICK = Limits(auth_timeout=0.3, expiry_grace=0.3, heartbeat=0.2, ping_every=2, silence=1.0)
 
 
 @pytest.fixture
@@ -189,7 +189,12 @@ async def test_our_own_page_is_no_foreign_one(server: Server) -> None:
 
 
 async def test_one_socket_too_many_of_a_user_is_closed_with_4409_and_the_others_stay() -> None:
-    async with running(QUICK) as server, server.browser() as one, server.browser(), server.browser():
+    async with (
+        running(Limits(sockets_per_user=3)) as server,
+        server.browser() as one,
+        server.browser(),
+        server.browser(),
+    ):
         async with server.socket() as fourth:
             await fourth.send(type="auth", token=token(), tab_id="")
             assert await fourth.close_code() == 4409
