@@ -1,9 +1,11 @@
 """`zvonok migrate` on a bare database, on CRMs that are not like ours, interrupted, doubled and refused."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -202,6 +204,41 @@ def test_a_site_adapts_with_four_functions_of_its_own(bare_database_url: str) ->
     [(person,)] = execute(bare_database_url, "SELECT zvonok.person(7)")
     assert person["numbers"] == [{"number": "+79271390907", "label": "рабочий"}]
     assert execute(bare_database_url, "SELECT to_regclass('public.user_phones')") == [(None,)], "nothing is invented"
+
+
+def test_the_readmes_adaptation_works_as_printed(bare_database_url: str) -> None:
+    text = (Path(__file__).parents[2] / "sql" / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    [functions] = [block for block in blocks if "CREATE FUNCTION" in block]
+    [extras] = [block for block in blocks if "CREATE INDEX" in block]
+    execute(
+        bare_database_url,
+        "CREATE TABLE staff (nr int, last_name text, first_name text, phone text);"
+        "CREATE TABLE contacts (id int, title text, firm text, phone text);",
+    )
+    execute(bare_database_url, functions)
+    migrate(bare_database_url)
+    for statement in filter(None, (part.strip() for part in extras.split(";"))):
+        execute(bare_database_url, statement)
+    with psycopg.connect(bare_database_url, autocommit=True) as crm:
+        crm.execute("LISTEN zvonok_numbers")
+        crm.execute("INSERT INTO contacts VALUES (3, 'Петров', 'ООО «Ромашка»', '8 905 000-31-01')")
+        assert [note.payload for note in crm.notifies(timeout=0.3)] == ["*"]
+    execute(bare_database_url, "INSERT INTO staff VALUES (7, 'Иванов', 'Иван', '101')")
+    [(found,)] = execute(bare_database_url, "SELECT zvonok.identify('+79050003101', '101')")
+    assert (found["caller"]["id"], found["caller"]["company"]) == (3, "ООО «Ромашка»")
+    assert found["owners"] == [{"user_id": 7, "name": "Иванов Иван", "number": "101", "label": "рабочий"}]
+    [(person,)] = execute(bare_database_url, "SELECT zvonok.person(7)")
+    assert person == {"user_id": 7, "name": "Иванов Иван", "numbers": [{"number": "101", "label": "рабочий"}]}
+    execute(bare_database_url, "ALTER TABLE staff ALTER COLUMN last_name TYPE varchar(100)")
+
+
+def test_dropping_the_schema_leaves_a_crm_that_works(database_url: str) -> None:
+    load_seed(database_url)
+    execute(database_url, "DROP SCHEMA zvonok CASCADE")
+    assert execute(database_url, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zvonok%'") == [(0,)]
+    execute(database_url, "INSERT INTO user_phones (user_id, phone_number) VALUES (1, '777')")
+    assert migrate(database_url), "and it can come back"
 
 
 @pytest.mark.parametrize(
