@@ -98,7 +98,7 @@ abandon() {  # a release that was not finished is no release
 }
 
 install_release() {
-    local python wheel version release previous first="" pip_source=()
+    local python wheel version release previous pip_source=()
     wheel=$(compgen -G "$here/zvonok-*.whl" | head -1) ||
         die "there is no wheel beside this script; in the repository the command is: make install"
     version=$(basename "$wheel"); version=${version#zvonok-}; version=${version%%-*}
@@ -117,7 +117,6 @@ install_release() {
     run install -d -m 0750 -o root -g "$ACCOUNT" "$CONFIG"
     run install -d -m 0700 -o root -g root "$CONFIG/credentials"
     if [[ ! -e $CONFIG/zvonok.env ]]; then
-        first=yes
         first_settings "$python" | write_file "$CONFIG/zvonok.env" 0640 "$ACCOUNT"
     fi
 
@@ -160,7 +159,7 @@ SH
         return
     fi
     start
-    if [[ $first ]]; then
+    if [[ -z $previous ]]; then
         say "The PBX still needs dialplan/ (see $PREFIX/current/share/dialplan/README.md); ZVONOK_AMI_SECRET is in" \
             "$CONFIG/zvonok.env. Then: zvonok check"
     fi
