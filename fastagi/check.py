@@ -4,10 +4,14 @@ import itertools
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Self
+
+import msgspec
 
 from fastagi.agi_probe import NoAnswerError, probe
 from fastagi.ami_wire import AmiParser, Banner, Message, NotAmi, encode_action
+from fastagi.tap_control import SOCKET_NAME, WhyAnswer, WhyQuestion
 from zvonok.check import Finding, Level
 from zvonok.errors import ZvonokError
 from zvonok.settings import Address, Settings, parse_address
@@ -29,6 +33,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
         return
     yield _fastagi(settings.agi_listen)
     yield from _ami(settings)
+    yield from _tap(settings.runtime_dir / SOCKET_NAME)
 
 
 def _fastagi(listen: Address) -> Finding:
@@ -108,6 +113,30 @@ def _dialplan(ami: "_Ami", listen: Address) -> Iterator[Finding]:
     else:
         todo = "make the global variable ZVONOK_AGI in extensions.conf and ZVONOK_AGI_LISTEN the same"
         yield _finding("dialplan", Level.FAILED, f"the dialplan asks {asked[:60]}, but we listen on {listen}", todo)
+
+
+def _tap(path: Path) -> Iterator[Finding]:
+    """How the running tap says it stands with the PBX and the notifier."""
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(_TIMEOUT)
+            sock.connect(str(path))
+            sock.sendall(msgspec.json.encode(WhyQuestion(last=1)) + b"\n")
+            said = b"".join(iter(lambda: sock.recv(65_536), b""))
+        tap = msgspec.json.decode(said, type=WhyAnswer)
+    except PermissionError:
+        yield _finding("tap", Level.SKIPPED, f"{path} is not ours to ask", "run this as root or as zvonok")
+        return
+    except (OSError, msgspec.DecodeError) as exc:
+        todo = "is zvonok tap running, and of this version? See: journalctl -u zvonok-tap -n 50; no cards without it"
+        yield _finding("tap", Level.FAILED, f"no answer at {path} ({exc})", todo)
+        return
+    look = "its log says more: journalctl -u zvonok-tap -n 50"
+    for what, well, state in (
+        ("tap and PBX", tap.ami_up, tap.ami_state),
+        ("tap and notifier", tap.notifier_ok, tap.notifier_state),
+    ):
+        yield _finding(what, Level.OK if well else Level.FAILED, f"the tap says: {state}", None if well else look)
 
 
 class AmiSilenceError(ZvonokError):

@@ -108,7 +108,7 @@ class Tap:
         )
         self._follower = HistoryFollower(self._journal, self._history, settings.state_dir)
         self._fastagi = FastagiCollector()
-        self._metrics = TapMetrics(self._readings, lambda: self._tracker.counters)
+        self._metrics = TapMetrics(self._readings, lambda: self._tracker.counters, lambda: self._directory.counts)
         self._metrics.registry.register(self._fastagi)
 
     async def serve(self, stop: asyncio.Event) -> None:

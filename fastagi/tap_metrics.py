@@ -23,12 +23,17 @@ Reading = tuple[str, str, float]
 class TapMetrics:
     """Counts states as they are told, and reads the rest from the tap's parts when asked."""
 
-    def __init__(self, readings: Callable[[], Iterator[Reading]], counters: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self,
+        readings: Callable[[], Iterator[Reading]],
+        counters: Callable[[], Mapping[str, int]],
+        lookups: Callable[[], Mapping[str, int]],
+    ) -> None:
         self.registry = CollectorRegistry()
         self._states = Counter(
             "zvonok_tap_states", "States of calls, by state and reason", ["state", "reason"], registry=self.registry
         )
-        self.registry.register(_Read(readings, counters))
+        self.registry.register(_Read(readings, counters, lookups))
 
     def changed(self, call: Call) -> None:
         """A call has a new state."""
@@ -40,8 +45,13 @@ class TapMetrics:
 
 
 class _Read(Collector):
-    def __init__(self, readings: Callable[[], Iterator[Reading]], counters: Callable[[], Mapping[str, int]]) -> None:
-        self._readings, self._counters = readings, counters
+    def __init__(
+        self,
+        readings: Callable[[], Iterator[Reading]],
+        counters: Callable[[], Mapping[str, int]],
+        lookups: Callable[[], Mapping[str, int]],
+    ) -> None:
+        self._readings, self._counters, self._lookups = readings, counters, lookups
 
     def collect(self) -> Iterator[Metric]:
         for name, text, value in self._readings():
@@ -51,6 +61,10 @@ class _Read(Collector):
                 yield GaugeMetricFamily(f"zvonok_tap_{name}", text, value)
         family = CounterMetricFamily("zvonok_tap_tracker", "What the tracker counted", labels=["what"])
         for name, count in sorted(self._counters().items()):
+            family.add_metric([name], count)
+        yield family
+        family = CounterMetricFamily("zvonok_tap_lookups", "Questions to the directory, by source", labels=["source"])
+        for name, count in self._lookups().items():
             family.add_metric([name], count)
         yield family
 
