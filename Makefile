@@ -69,7 +69,8 @@ shots: $(VENV)/.test-stamp ## docs/screenshots: every state of the card and the 
 
 .PHONY: protocol
 protocol: $(VENV)/.test-stamp ## docs/protocol.schema.json, from notifier/messages.py
-	@$(BIN)/python -m notifier.messages > docs/protocol.schema.json
+	@$(BIN)/python -c 'import json, notifier.messages as m; print(json.dumps(m.schema(), indent=2, ensure_ascii=False))' \
+		> docs/protocol.schema.json
 
 .PHONY: clean
 clean: ## remove the environment and everything that the demo keeps

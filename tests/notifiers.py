@@ -208,9 +208,12 @@ class Tap:
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {INTAKE_SECRET}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=within(5)) as answer:
-            decoded: dict[str, Any] = json.loads(answer.read())
-            return decoded
+        try:
+            with urllib.request.urlopen(request, timeout=within(5)) as answer:
+                decoded: dict[str, Any] = json.loads(answer.read())
+                return decoded
+        except urllib.error.HTTPError as exc:
+            raise AssertionError(f"the intake answered {exc.code}: {exc.read().decode()}") from exc
 
 
 @contextlib.contextmanager

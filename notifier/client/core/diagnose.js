@@ -1,5 +1,7 @@
 /** «Почему я не вижу звонки?»: what is known about this browser's way to the phone, judged. Pure. */
 
+import { groupNumber } from './text.js';
+
 /**
  * @typedef {'ok'|'warn'|'bad'} Level
  * @typedef {object} Finding
@@ -50,7 +52,7 @@ function token({ connection, lastClose, tokenLeftMs }) {
 function numbers({ connection, numbers: own }) {
   if (own === null) return finding('numbers', 'warn', connection === 'online' ? 'unknown' : 'unchecked');
   if (!own.length) return finding('numbers', 'bad', 'none');
-  return finding('numbers', 'ok', 'ok', { numbers: own.map(({ number }) => number).join(', ') });
+  return finding('numbers', 'ok', 'ok', { numbers: own.map(({ number }) => groupNumber(number)).join(', ') });
 }
 
 /** @param {Facts} facts @returns {Finding} */

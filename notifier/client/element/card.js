@@ -38,7 +38,7 @@ export function createCard(actions) {
   const status = h('span', { class: 'status', part: 'status' });
   const test = h('span', { class: 'test', hidden: true });
   const mute = iconButton('volume', act(actions.mute));
-  const minimise = iconButton('minus', () => actions.minimise());
+  const minimise = iconButton('down', () => actions.minimise());
   const close = iconButton('close', act(actions.dismiss));
   const avatar = h('div', { class: 'avatar', 'aria-hidden': 'true' });
   const name = h('bdi', {});
@@ -113,7 +113,7 @@ export function createCard(actions) {
       mute.hidden = call.state !== 'ringing' || call.muted || state.sound !== 'ready';
       label(minimise, t(minimised ? 'action.restore' : 'action.minimise'));
       minimise.setAttribute('aria-expanded', String(!minimised));
-      swapIcon(minimise, minimised ? 'up' : 'minus');
+      swapIcon(minimise, minimised ? 'up' : 'down');
       label(close, t('action.close'));
       if (avatar.dataset.for !== view.initials + view.known) {
         avatar.dataset.for = view.initials + view.known;

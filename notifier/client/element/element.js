@@ -62,14 +62,15 @@ export class CallNotificationElement extends Base {
   });
   #moreButton = h('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#showAll() });
   #closeAll = h('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#client?.dismissAll() });
+  #bar = h('div', { class: 'bar', hidden: true });
   #topLayer = createTopLayer(this, this.#stack);
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: 'open' });
     root.adoptedStyleSheets = [styles()];
-    const bar = h('div', { class: 'bar' }, this.#moreButton, this.#closeAll);
-    this.#stack.append(this.#notes.element, this.#card.element, this.#rows.element, bar);
+    this.#bar.append(this.#moreButton, this.#closeAll);
+    this.#stack.append(this.#notes.element, this.#card.element, this.#rows.element, this.#bar);
     this.#card.element.hidden = true;
     root.append(this.#stack, this.#spoken);
   }
@@ -254,6 +255,7 @@ export class CallNotificationElement extends Base {
     const hidden = others.length - visible.length;
     setText(this.#moreButton, hidden ? t('more', { n: hidden }) : '');
     setText(this.#closeAll, others.length ? t('action.close_all') : '');
+    this.#bar.hidden = !others.length;
     if (inline) this.#stack.removeAttribute('popover');
     else if (this.#stack.getAttribute('popover') !== 'manual') this.#stack.setAttribute('popover', 'manual');
     this.#topLayer.set(!inline && (Boolean(primary) || noted));

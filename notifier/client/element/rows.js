@@ -1,7 +1,7 @@
 /** Every call but the main one: a row each, as many as are wanted. */
 
 import { timerView, look, statusKey } from '../core/cardview.js';
-import { callerName } from '../core/caller.js';
+import { callerNumber } from '../core/caller.js';
 import { h, setText } from './dom.js';
 import { iconButton, label } from './card.js';
 
@@ -30,7 +30,7 @@ export function createRows(dismiss) {
         call = next;
         element.dataset.look = look(call);
         element.title = t(statusKey(call));
-        setText(name, callerName(call, t) === t('unknown') && call.caller.number ? `${t('unknown')} · ${call.caller.number}` : callerName(call, t));
+        setText(name, call.caller.name ?? callerNumber(call, t));
         label(close, t('action.close'));
         this.tick(now, t);
       },

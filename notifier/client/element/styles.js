@@ -29,17 +29,19 @@ DARK(:host([theme="dark"]))
 [hidden] { display: none !important; }
 .spoken { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .stack {
-  position: fixed; inset: auto; margin: 0; padding: 0; border: 0; background: none; color: inherit; overflow: visible auto;
-  z-index: 2147483000; width: min(360px, 100vw - 24px); max-height: calc(100dvh - 24px);
-  display: flex; flex-direction: column; gap: 8px; font: inherit; text-align: start;
+  --_room: 24px; /* for the shadows, which scrolling would clip; clicks beside the cards belong to the page */
+  position: fixed; inset: auto; margin: 0; border: 0; background: none; color: inherit; overflow: auto; pointer-events: none;
+  z-index: 2147483000; width: calc(min(360px, 100vw - 24px) + 2 * var(--_room)); max-height: 100dvh; padding: var(--_room);
+  display: flex; flex-direction: column; gap: 8px; font: inherit; text-align: start; scrollbar-width: none;
 }
+.stack > * { pointer-events: auto; }
 .stack[popover]:not(:popover-open) { display: none; }
-:host(:not([position])) .stack, :host([position="bottom-right"]) .stack { right: max(12px, env(safe-area-inset-right)); bottom: max(12px, env(safe-area-inset-bottom)); }
-:host([position="bottom-left"]) .stack { left: 12px; bottom: 12px; }
-:host([position="top-right"]) .stack { right: 12px; top: 12px; }
-:host([position="top-left"]) .stack { left: 12px; top: 12px; }
-:host([position="inline"]) .stack { position: static; width: 100%; max-height: none; z-index: auto; overflow: visible; }
-:host([position="inline"]) .card, :host([position="inline"]) .row, :host([position="inline"]) .note { box-shadow: none; }
+:host(:not([position])) .stack, :host([position="bottom-right"]) .stack { right: calc(max(12px, env(safe-area-inset-right)) - var(--_room)); bottom: calc(max(12px, env(safe-area-inset-bottom)) - var(--_room)); }
+:host([position="bottom-left"]) .stack { left: calc(12px - var(--_room)); bottom: calc(12px - var(--_room)); }
+:host([position="top-right"]) .stack { right: calc(12px - var(--_room)); top: calc(12px - var(--_room)); }
+:host([position="top-left"]) .stack { left: calc(12px - var(--_room)); top: calc(12px - var(--_room)); }
+:host([position="inline"]) .stack { position: static; width: 100%; max-height: none; z-index: auto; overflow: visible; padding: 0; }
+:host([position="inline"]) :is(.card, .row, .note, .pill) { box-shadow: none; }
 
 .card, .row, .note { background: var(--_surface); border: 1px solid var(--_border); box-shadow: var(--_shadow); flex: none; }
 .card { position: relative; border-radius: var(--_radius); overflow: hidden; padding: 10px 16px 14px 20px; --_c: var(--_ended); --_tint: var(--_ended-tint); }
@@ -63,7 +65,9 @@ button { font: inherit; color: inherit; cursor: pointer; border: 0; background: 
 .avatar { width: 44px; height: 44px; border-radius: 50%; display: grid; place-items: center; background: var(--_tint); color: var(--_c); font-weight: 650; font-size: 16px; margin-top: 2px; user-select: none; }
 .avatar .icon { width: 22px; height: 22px; }
 .person { min-width: 0; }
-.name { font-size: 18px; font-weight: 650; line-height: 1.25; margin: 0; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+.name { font-size: 18px; font-weight: 650; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
+.name, .number, .details, .claim, .extra { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+.details { -webkit-line-clamp: 3; }
 .numberline { display: flex; align-items: center; gap: 2px; min-height: 28px; }
 .number { font-size: 15px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .copy { width: 28px; height: 28px; }

@@ -57,12 +57,15 @@ export function createTopLayer(host, stack) {
   return {
     /** @param {boolean} show_ */
     set(show_) {
-      if (show_ === wanted) return;
+      if (show_ === wanted) {
+        if (place) settle(); // Hidden within a dialog that has closed since: go back, to be found there next time.
+        return;
+      }
       wanted = show_;
       if (wanted) observer.observe(document, { subtree: true, childList: false, attributes: true, attributeFilter: ['open'] });
       else observer.disconnect();
       show();
-      if (wanted) settle();
+      if (wanted || place) settle();
     },
     /** Whether the element is only being moved, so that it need not start anew. */
     isMoving: () => moving,

@@ -10,8 +10,9 @@ const MARKS = { ok: 'check', warn: 'warning', bad: 'close' };
 /**
  * @param {import('../core/client.js').CallClient} client
  * @param {import('./preferences.js').Preferences} prefs
+ * @param {(open: boolean) => void} onToggle
  */
-export function createCheckDialog(client, prefs) {
+export function createCheckDialog(client, prefs, onToggle) {
   const { t } = prefs;
   const list = h('ul', { class: 'checks' });
   const outcome = h('span', { class: 'outcomeline', role: 'status' });
@@ -21,6 +22,7 @@ export function createCheckDialog(client, prefs) {
   const element = h('dialog', { 'aria-labelledby': 'check-title' },
     h('header', {}, h('h2', { id: 'check-title' }, t('check.title')), close),
     list, h('footer', {}, test, outcome));
+  element.addEventListener('close', () => onToggle(false));
   /** @type {any} */
   let waiting = null;
 
@@ -49,6 +51,7 @@ export function createCheckDialog(client, prefs) {
       render();
       setText(outcome, '');
       element.showModal();
+      onToggle(true);
     },
     update() {
       if (!element.open) return;

@@ -36,7 +36,8 @@ function open() {
   card.setAttribute('position', 'inline');
   const empty = h('div', { class: 'panel empty' }, icon('phone'),
     h('strong', {}, t('page.no_calls')), h('span', { class: 'small' }, t('page.no_calls_hint')));
-  const check = createCheckDialog(client, prefs);
+  // Under the dialog the page is out of reach, so meanwhile the card floats above it, as it does in a CRM.
+  const check = createCheckDialog(client, prefs, (open) => card.setAttribute('position', open ? 'bottom-right' : 'inline'));
   const history = createHistory(client, prefs);
   const settings = createSettings(client, prefs, {
     check: () => check.open(),
@@ -85,6 +86,7 @@ function open() {
     }
   }
   /** @type {any} */ (card).client = client;
+  prefs.apply(); // now there is a card to have the theme
   client.start();
   show();
 }

@@ -1,10 +1,10 @@
 /**
- * The language to use: `wanted` or the browser's if we speak it, else Russian.
- * @param {string|null|undefined} wanted such as 'ru' or 'en-GB'
- * @param {readonly string[]} [preferred] the browser's languages
+ * The language to use: the first of `wanted` that we speak, else Russian. The browser's own language is not asked:
+ * a Russian office has many browsers that were never switched from English.
+ * @param {...(string|null|undefined)} wanted such as 'ru' or 'en-GB'
  * @returns {'ru'|'en'}
  */
-export function pickLanguage(wanted: string | null | undefined, preferred?: readonly string[]): "ru" | "en";
+export function pickLanguage(...wanted: (string | null | undefined)[]): "ru" | "en";
 /**
  * @param {'ru'|'en'} lang
  * @param {Record<string, Text>} [overrides] texts of the host's own, by key

@@ -1,0 +1,187 @@
+"""`make shots`: docs/screenshots, every state of the page and of the card in a CRM, both themes, two widths.
+
+The pictures are of the real thing: a notifier, a database, a tap that tells of calls, and Chromium.
+"""
+
+import asyncio
+import datetime
+import itertools
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from playwright.async_api import Browser, Page
+
+from demo.postgres import temporary_postgres
+from demo.seed import load_seed
+from sql.runner import migrate
+from tests.browser.conftest import Desk, Office
+from tests.browser.crm import running_crm
+from tests.browsers import DESKTOP, PHONE, open_context, running_chromium
+from tests.notifiers import running_notifier, running_tap
+from zvonok.call import AnsweredBy, Call, Reason, wall_ms
+
+UNKNOWN = {"name": None, "kind": "unknown", "id": None, "company": None, "matches": 0, "number": "+74950001234"}
+CARD = {"name": "Васильева Анна Игоревна", "number": "+79270004455", "url": "https://crm.example.ru/dealer/5"}
+NEW = {"url": "https://crm.example.ru/new"}
+WIDTHS = {"desktop": DESKTOP, "phone": PHONE}
+MINUTE = 60_000
+
+
+def afternoon() -> str:
+    """A time zone in which it is now between 14 and 15 h, so that pictures made at night show a working day."""
+    ahead = 14 - datetime.datetime.now(datetime.UTC).hour
+    return f"Etc/GMT{-ahead:+d}"
+
+
+def told(desk: Desk, *, ago: int, talked: int = 0, reason: Reason = Reason.COMPLETED, **changes: Any) -> Call:
+    """A past call, in minutes, written into the history."""
+    start = wall_ms() - ago * MINUTE
+    answered = start + 9_000 if talked else None
+    end = start + 9_000 + talked * 1000 if talked else start + 24_000
+    by = AnsweredBy(user_id=2, name="Смирнова Ольга Викторовна") if reason is Reason.ANSWERED_ELSEWHERE else None
+    call = desk.ring(ring_started_at=start, **changes)
+    return desk.tap.end(call, reason, answered_at=answered, ended_at=end, answered_by=by)
+
+
+def history(desk: Desk) -> None:
+    """A morning's calls: told, closed, and in the database."""
+    people = [
+        (12, 0, Reason.MISSED, UNKNOWN),
+        (
+            31,
+            185,
+            Reason.COMPLETED,
+            {"name": "Егорова Марина Львовна", "company": "ООО «Вектор»", "number": "+79030001177"},
+        ),
+        (
+            47,
+            0,
+            Reason.ANSWERED_ELSEWHERE,
+            {"name": "Тихонов Павел", "company": "ИП Тихонов", "number": "+79160002288"},
+        ),
+        (75, 754, Reason.COMPLETED, CARD),
+        (
+            95,
+            62,
+            Reason.COMPLETED,
+            {"name": "Кузнецов Алексей Андреевич", "kind": "user", "company": None, "number": "103"},
+        ),
+        (120, 0, Reason.BUSY, {"name": "Егорова Марина Львовна", "company": "ООО «Вектор»", "number": "+79030001177"}),
+    ]
+    for ago, talked, reason, caller in people:
+        call = told(desk, ago=ago, talked=talked, reason=reason, caller=CARD | caller)
+        desk.office.save(call)
+
+
+async def ringing(desk: Desk, page: Page) -> None:
+    desk.ring(ring_started_at=wall_ms() - 7_000, caller=CARD)
+
+
+async def talking(desk: Desk, page: Page) -> None:
+    now = wall_ms()
+    desk.tap.answer(desk.ring(ring_started_at=now - 763_000, caller=CARD), answered_at=now - 754_000)
+
+
+async def ended(desk: Desk, page: Page) -> None:
+    told(desk, ago=13, talked=754, caller=CARD)
+
+
+async def missed(desk: Desk, page: Page) -> None:
+    told(desk, ago=2, reason=Reason.MISSED, caller=UNKNOWN | NEW | {"display": "OOO ROMASHKA"})
+
+
+async def elsewhere(desk: Desk, page: Page) -> None:
+    told(desk, ago=2, reason=Reason.ANSWERED_ELSEWHERE, caller=CARD, line={"queue": "Продажи"})
+
+
+async def several(desk: Desk, page: Page) -> None:
+    now = wall_ms()
+    desk.ring(ring_started_at=now - 9_000, caller=CARD | {"matches": 3}, line={"queue": "Продажи"})
+    talk = desk.ring(ring_started_at=now - 200_000, caller={"name": "Егорова Марина Львовна", "number": "+79030001177"})
+    desk.tap.answer(talk, answered_at=now - 190_000)
+    told(desk, ago=4, reason=Reason.MISSED, caller=UNKNOWN)
+    told(desk, ago=6, talked=61, caller={"name": "Кузнецов Алексей Андреевич", "number": "103"})
+    told(desk, ago=8, talked=33, caller={"name": "Тихонов Павел", "number": "+79160002288"})
+
+
+async def idle(desk: Desk, page: Page) -> None:
+    await page.wait_for_timeout(100)
+
+
+async def check(desk: Desk, page: Page) -> None:
+    await page.get_by_role("button", name="Почему я не вижу звонки?").first.click()
+
+
+SCENES: dict[str, Callable[[Desk, Page], Awaitable[None]]] = {
+    "idle": idle, "ringing": ringing, "talking": talking, "ended": ended, "missed": missed, "elsewhere": elsewhere,
+    "several": several, "check": check,
+}  # fmt: skip
+IN_A_CRM = ("ringing", "talking", "missed")
+
+
+async def shoot(office: Office, browser: Browser, user_ids: Any, name: str, target: Path) -> None:
+    """One scene in all themes and widths. Each picture has a user of its own, so that nothing is left from another."""
+    for theme, (width, viewport) in itertools.product(("light", "dark"), WIDTHS.items()):
+        user_id = next(user_ids)
+        with psycopg.connect(office.database_url) as connection:
+            connection.execute("INSERT INTO users (id, name) VALUES (%s, 'Иванов Иван Петрович')", [user_id])
+            connection.execute(
+                "INSERT INTO user_phones (user_id, phone_number, phone_type)"
+                " VALUES (%(id)s, '101', 'внутренний'), (%(id)s, '89271390907', 'мобильный')",
+                {"id": user_id},
+            )
+        async with open_context(
+            browser, viewport=viewport, color_scheme=theme, reduced_motion="reduce", timezone_id=afternoon()
+        ) as context:
+            desk = Desk(office, user_id, context)
+            page = await desk.open()
+            history(desk)
+            await page.get_by_role("button", name="Закрыть все").click()
+            await page.reload()
+            await page.get_by_text("На связи").wait_for()
+            if name != "ringing":
+                await page.mouse.click(4, 300)  # sound is allowed; while it rings the hint is shown
+            await SCENES[name](desk, page)
+            await page.wait_for_timeout(1900)  # the history is read again after a call
+            await page.screenshot(path=target / f"page-{name}-{theme}-{width}.png")
+            if name in IN_A_CRM and office.crm is not None:
+                await context.add_cookies([{"name": "user", "value": str(user_id), "url": office.crm.url}])
+                await page.goto(office.crm.url + "/plain/")
+                await page.locator("call-notification .card").wait_for()
+                await page.wait_for_timeout(600)
+                await page.screenshot(path=target / f"card-{name}-{theme}-{width}.png")
+
+
+async def welcome(office: Office, browser: Browser, target: Path) -> None:
+    """The page without a token."""
+    for theme, (width, viewport) in itertools.product(("light", "dark"), WIDTHS.items()):
+        async with open_context(browser, viewport=viewport, color_scheme=theme) as context:
+            page = await context.new_page()
+            await page.goto(office.notifier.url)
+            await page.get_by_role("heading").wait_for()
+            await page.screenshot(path=target / f"page-welcome-{theme}-{width}.png")
+
+
+async def main(target: Path, wanted: list[str]) -> None:
+    """All scenes, or those that are named."""
+    target.mkdir(parents=True, exist_ok=True)
+    user_ids = itertools.count(1000)
+    with temporary_postgres() as server, running_crm() as crm:
+        migrate(server.url())
+        load_seed(server.url())
+        with running_notifier(server.url(), ALLOWED_ORIGINS=crm.url) as notifier, running_tap(notifier) as tap:
+            crm.notifier_url = notifier.url
+            office = Office(notifier, tap, server.url(), crm)
+            async with running_chromium() as browser:
+                for name in wanted or SCENES:
+                    if name in SCENES:
+                        await shoot(office, browser, user_ids, name, target)
+                if not wanted or "welcome" in wanted:
+                    await welcome(office, browser, target)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))
