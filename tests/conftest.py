@@ -10,7 +10,14 @@ __all__ = ["_server_template", "bare_database_url", "database_url", "databases",
 
 _ROOT = Path(__file__).parent
 # What these levels start is dear, so each folder, or file where that is named, is one worker's.
-_TOGETHER = ("systemd", "browser", "asterisk", "asterisk/test_whole_way.py", "browser/test_packages.py")
+_TOGETHER = (
+    "systemd",
+    "browser",
+    "asterisk",
+    "asterisk/test_whole_way.py",
+    "browser/test_packages.py",
+    "asterisk/test_calls_go_through.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -92,6 +92,7 @@ def test_without_systemd_a_notification_goes_nowhere_quietly(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("usec", "pid", "seconds"),
     [("3000000", "", 1.0), ("3000000", str(os.getpid()), 1.0), ("3000000", "1", None), ("", "", None), ("x", "", None)],
+    ids=["no-pid", "our-pid", "another-pid", "none", "garbage"],  # the same in each worker of xdist
 )
 def test_the_watchdog_is_fed_three_times_within_its_limit(
     monkeypatch: pytest.MonkeyPatch, usec: str, pid: str, seconds: float | None
