@@ -5,6 +5,7 @@ must hold for every stream, however broken: revisions rise, an ended episode sta
 are addressed.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 
@@ -104,19 +105,25 @@ class Desk:
         return CallerFound(ask_id=ask.ask_id, caller=known)
 
     def _take(self, outputs: list[Output]) -> None:
-        for output in outputs:
-            if isinstance(output, AskOwners | AskCaller):
-                self.asked.append(output.number)
-                if self.answers:
-                    self._take(self.tracker.feed(self.answer(output), now=self.now))
+        todo = deque([outputs])
+        while todo:
+            answers: list[DirectoryFact] = []
+            for output in todo.popleft():
+                if isinstance(output, AskOwners | AskCaller):
+                    self.asked.append(output.number)
+                    if self.answers:
+                        answers.append(self.answer(output))
+                    else:
+                        self.unanswered.append(output)
+                elif isinstance(output, Note):
+                    self.notes.append(output)
                 else:
-                    self.unanswered.append(output)
-            elif isinstance(output, Note):
-                self.notes.append(output)
-            else:
-                self.records.append(output)
-                if isinstance(output, Changed):
-                    self._check(output.call)
+                    self.records.append(output)
+                    if isinstance(output, Changed):
+                        self._check(output.call)
+            todo += [
+                self.tracker.feed(answer, now=self.now) for answer in answers
+            ]  # after all of this step, as the tap
 
     def _check(self, call: Call) -> None:
         before = self.latest.get(call.call_id)

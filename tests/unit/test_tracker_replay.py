@@ -1,0 +1,191 @@
+"""Real Asterisk's streams through the tracker: whole, and damaged in every way that a tap may come to see.
+
+`Desk` checks on each step what must always hold (revisions rise, ended is final, nothing goes back, only owners are
+addressed); each test adds what its damage must not change.
+"""
+
+import random
+from collections import Counter
+
+import msgspec
+import pytest
+
+from fastagi.ami_wire import AmiParser
+from fastagi.facts import AmiUp, Announced, ChannelNew, DialBegan, Renamed
+from tests.call_desk import START, Desk
+from tests.recordings import Episode, Recording, recordings
+from tests.replay import Step, as_text, desk, play, seen, steps
+from zvonok.call import State
+
+RECORDINGS = list(recordings())
+SHORT = [one for one in RECORDINGS if one.version == "22"]
+ANNOUNCED = [one for one in RECORDINGS if one.mode == "announced"]
+
+
+def name(recording: Recording) -> str:
+    return f"{recording.name} {recording.title}"
+
+
+def expected(recording: Recording, at: Desk) -> tuple[dict[int, list[Episode]], dict[int, list[Episode]]]:
+    """What was seen, and what had to be. A ring group's number (issue: its name is the card's line) is the tracker's
+    own rule, told in test_tracker.py: where the recording expects no queue, none is compared."""
+    got = seen(at)
+    want = {user: list(episodes) for user, episodes in recording.expected.items()}
+    for user, episodes in got.items():
+        for index, episode in enumerate(episodes):
+            if index < len(want.get(user, [])) and want[user][index].queue is None:
+                episodes[index] = msgspec.structs.replace(episode, queue=None)
+    return got, want
+
+
+def comes_to_an_end(at: Desk) -> None:
+    """Nothing may ring beyond the watchdog."""
+    at.run_out()
+    assert all(call.state is not State.RINGING for call in at.latest.values())
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=name)
+def test_a_recorded_call_gives_every_owner_exactly_his_cards(recording: Recording) -> None:
+    at = play(desk(recording), steps(recording.lines))
+    got, want = expected(recording, at)
+    assert as_text(got) == as_text(want)
+    at.run_out()
+    assert at.tracker.size == 0
+
+
+@pytest.mark.parametrize("recording", ANNOUNCED, ids=name)
+@pytest.mark.parametrize("place", ["with its channel", "before AMI's word", "a while later"])
+def test_where_an_announcement_comes_in_the_stream_makes_no_difference(recording: Recording, place: str) -> None:
+    moved = steps(recording.lines)
+    firsts = {fact.uniqueid: fact for _, fact in reversed(moved) if isinstance(fact, Announced)}
+    for uniqueid, fact in firsts.items():  # a channel's second announcement (after a transfer) stays where it is
+        moved.pop(next(index for index, step in enumerate(moved) if step[1] is fact))
+        born = next(i for i, (_, o) in enumerate(moved) if isinstance(o, ChannelNew) and o.channel.uniqueid == uniqueid)
+        dials = [i for i, (_, o) in enumerate(moved) if isinstance(o, DialBegan) and o.source is not None]
+        dial = next((i for i in dials if moved[i][1].source.uniqueid == uniqueid), born)  # type: ignore[union-attr]
+        at = {"with its channel": born + 1, "before AMI's word": born, "a while later": dial + 1}[place]
+        moved.insert(at, (moved[min(at, len(moved) - 1)][0], fact))
+    got, want = expected(recording, play(desk(recording), moved))
+    assert as_text(got) == as_text(want)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=name)
+def test_events_that_come_twice_change_nothing(recording: Recording) -> None:
+    doubled = [step for step in steps(recording.lines) for _ in range(2)]
+    at = play(desk(recording), doubled)
+    got, want = expected(recording, at)
+    assert as_text(got) == as_text(want)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=name)
+def test_channels_that_are_renamed_in_mid_call_change_nothing(recording: Recording) -> None:
+    chance = random.Random(recording.name)
+    stream: list[Step] = []
+    alive: list[str] = []
+    for t, fact in steps(recording.lines):
+        stream.append((t, fact))
+        if isinstance(fact, ChannelNew):
+            alive.append(fact.channel.uniqueid)
+        if alive and chance.random() < 0.3:
+            stream.append((t, Renamed(uniqueid=chance.choice(alive), name=f"Other/{chance.randrange(999)}-0000")))
+    got, want = expected(recording, play(desk(recording), stream))
+    assert as_text(got) == as_text(want)
+
+
+@pytest.mark.parametrize("recording", SHORT, ids=name)
+def test_a_tap_that_attaches_in_mid_call_never_breaks_a_rule(recording: Recording) -> None:
+    stream = steps(recording.lines)
+    for start in range(1, len(stream)):
+        at = play(desk(recording), stream[start:])
+        comes_to_an_end(at)
+
+
+@pytest.mark.parametrize("recording", SHORT, ids=name)
+def test_a_stream_that_breaks_off_ends_every_ringing_card_by_the_watchdog(recording: Recording) -> None:
+    stream = steps(recording.lines)
+    for end in range(1, len(stream)):
+        at = play(desk(recording), stream[:end])
+        comes_to_an_end(at)
+        many = Counter(call.user_id for call in at.latest.values())
+        assert all(count <= len(recording.expected.get(user, ())) for user, count in many.items())
+
+
+@pytest.mark.parametrize("recording", SHORT, ids=name)
+def test_neighbouring_events_that_change_places_never_break_a_rule(recording: Recording) -> None:
+    stream = steps(recording.lines)
+    for first in range(len(stream) - 1):
+        swapped = [*stream[:first], stream[first + 1], stream[first], *stream[first + 2 :]]
+        at = play(desk(recording), swapped)
+        assert set(seen(at)) <= set(recording.expected), f"{stream[first]} after {stream[first + 1]}"
+        comes_to_an_end(at)
+
+
+@pytest.mark.parametrize("recording", SHORT, ids=name)
+def test_a_tap_killed_between_any_two_events_keeps_every_card(recording: Recording) -> None:
+    stream = steps(recording.lines)
+    for kill in range(1, len(stream)):
+        at = desk(recording)
+        for index, (t, fact) in enumerate(stream):
+            if index == kill:
+                at.restart()
+            at.wait(max(0, START + int(t * 1000) - at.now - 1))
+            at.feed(fact)
+        comes_to_an_end(at)
+        assert set(seen(at)) <= set(recording.expected)
+        for user, episodes in recording.expected.items():
+            assert len(at.episodes(user)) <= len(episodes) + 1
+
+
+def test_two_calls_at_once_are_told_apart() -> None:
+    pairs = zip(RECORDINGS, RECORDINGS[7:] + RECORDINGS[:7], strict=True)
+    for one, two in pairs:
+        if one.people.keys() & two.people.keys() or one.version != two.version:
+            continue
+        if any(line.connection or line.channels is not None for line in (*one.lines, *two.lines)):
+            continue
+        both = desk(one)
+        both.owners.update(desk(two).owners)
+        stream = sorted(steps(one.lines) + steps(two.lines), key=lambda step: step[0])
+        if len(_uniqueids(one) & _uniqueids(two)):
+            continue
+        play(both, stream)
+        got = as_text(seen(both))
+        apart = seen(play(desk(one), steps(one.lines))) | seen(play(desk(two), steps(two.lines)))
+        assert got == as_text(apart), f"{one.name} with {two.name}"
+
+
+def _uniqueids(recording: Recording) -> set[str]:
+    return {fact.channel.uniqueid for _, fact in steps(recording.lines) if isinstance(fact, ChannelNew)}
+
+
+@pytest.mark.parametrize("recording", SHORT, ids=name)
+def test_answers_that_come_only_after_the_call_give_history_the_same_ends(recording: Recording) -> None:
+    at = desk(recording, answers=False)
+    stream = steps(recording.lines)
+    if any(isinstance(fact, AmiUp) for _, fact in stream):
+        pytest.skip("what a resync cannot know is not known later either")
+    play(at, stream)
+    at.answers = True
+    at.answer_all()
+    at.wait(6_000)
+    for user, episodes in recording.expected.items():
+        ends = {call.end.reason.value for call in at.episodes(user) if call.end is not None}
+        assert ends == {episode.end for episode in episodes}
+    assert {call.user_id for call in at.latest.values()} == set(recording.expected)
+    at.run_out()
+    assert at.tracker.size == 0
+
+
+@pytest.mark.parametrize("recording", SHORT, ids=name)
+def test_the_wire_parser_gives_the_same_events_however_the_bytes_are_cut(recording: Recording) -> None:
+    whole = b"Asterisk Call Manager/11.0.0\r\n" + b"".join(line.raw for line in recording.lines if line.ami)
+    names = {line.ami[0].removeprefix("Event: ") for line in recording.lines if line.ami}
+    together = list(AmiParser(names).receive(whole))
+    chance = random.Random(recording.name)
+    parser, apart, rest = AmiParser(names), [], whole
+    while rest:
+        size = chance.choice((1, 2, 3, 50, 1000))
+        apart += list(parser.receive(rest[:size]))
+        rest = rest[size:]
+    assert apart == together
+    assert len(together) == 1 + sum(line.ami is not None for line in recording.lines)
