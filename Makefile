@@ -18,7 +18,7 @@ $(VENV)/.run-stamp $(VENV)/.test-stamp: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Zvonok needs Python 3.11 or newer with venv and pip: on Debian, apt install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "Making the environment in $(VENV) (once)..."; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing packages (once)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 $(VENV)/.run-stamp: EXTRAS := demo
 $(VENV)/.test-stamp: EXTRAS := demo,cluster,test

@@ -98,6 +98,8 @@ def _run(stack: contextlib.ExitStack) -> int:
     environment = {**settings.variables(), "PYTHONUNBUFFERED": "1"}
     _write_env_file(STATE / "demo.env", environment)
     children.start("notifier", ["zvonok", "notifier"], environment)
+    if settings.http_listen.path is None:
+        _wait_for(lambda: _answers(f"http://{settings.http_listen}/readyz"), children, "the notifier")
     if demo_pbx:
         print("PBX: a stand-in that replays calls of a real Asterisk, one every few seconds")
         children.start("pbx", ["demo.pbx"], environment)
@@ -106,8 +108,6 @@ def _run(stack: contextlib.ExitStack) -> int:
     children.start("tap", ["zvonok", "tap"], environment)
     _wait_for(lambda: (settings.runtime_dir / FACTS_SOCKET).is_socket(), children, "the tap")
     children.start("fastagi", ["zvonok", "fastagi"], environment)
-    if settings.http_listen.path is None:
-        _wait_for(lambda: _answers(f"http://{settings.http_listen}/readyz"), children, "the notifier")
     _greet(settings, users)
     while (dead := children.dead()) is None:
         time.sleep(0.2)
