@@ -30,11 +30,11 @@ from notifier.auth import issue
 from notifier.token import login_link
 from sql.runner import migrate
 from zvonok import settings as settings_module
-from zvonok.errors import ZvonokError
+from zvonok.errors import UsageError, ZvonokError
 from zvonok.settings import Address, Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-STATE: Final = ROOT / ".state"
+STATE: Final = Path(os.environ.get("ZVONOK_DEMO_STATE") or ROOT / ".state")
 READY_TIMEOUT: Final = 30.0
 DEMO_PBX_SECRET: Final = "demo-pbx"  # noqa: S105 - of the stand-in, on loopback
 LINK_LIFETIME: Final = 7 * 86_400.0
@@ -51,7 +51,7 @@ def main() -> int:
         return 0
     except ZvonokError as exc:
         print(f"make run: {exc}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(exc, UsageError) else 1
 
 
 def _run(stack: contextlib.ExitStack) -> int:
@@ -125,8 +125,12 @@ def _greet(settings: Settings, users: list[DemoUser]) -> None:
             token = issue(settings.auth_secret, user.user_id, lifetime_s=LINK_LIFETIME)
             print(login_link(settings.http_listen, token))
             print(f"    {user.name}, {', '.join(user.numbers)}")
-    print("\nA test call to user 1:  ZVONOK_ENV_FILE=.state/demo.env .venv/bin/zvonok testcall --user 1")
+    print(f"\nA test call to user 1:  ZVONOK_ENV_FILE={_shown(STATE / 'demo.env')} .venv/bin/zvonok testcall --user 1")
     print("Ctrl-C ends everything.", flush=True)
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _answers(url: str) -> bool:
@@ -182,7 +186,7 @@ def _kept_secret(name: str) -> str:
 
 def _runtime_directory() -> Path:
     # Not inside the checkout: a socket's path has at most 107 bytes.
-    path = Path("/tmp") / f"zvonok-{os.getuid()}-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"  # noqa: S108
+    path = Path("/tmp") / f"zvonok-{os.getuid()}-{hashlib.sha256(str(STATE).encode()).hexdigest()[:8]}"  # noqa: S108
     path.mkdir(mode=0o700, exist_ok=True)
     if path.stat().st_uid != os.getuid() or path.is_symlink():
         raise ZvonokError(f"{path} belongs to somebody else; remove it and start again")

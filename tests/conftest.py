@@ -11,6 +11,7 @@ __all__ = ["_server_template", "bare_database_url", "database_url", "databases",
 _ROOT = Path(__file__).parent
 # What these levels start is dear, so each folder, or file where that is named, is one worker's.
 _TOGETHER = (
+    "demo",
     "systemd",
     "browser",
     "asterisk",

@@ -48,7 +48,7 @@ class Watcher:
 
 
 @contextlib.asynccontextmanager
-async def watching(url: str, user_id: int) -> AsyncIterator[Watcher]:
+async def watching(url: str, user_id: int, *, secret: str = AUTH_SECRET) -> AsyncIterator[Watcher]:
     """A logged-in page of the user at the notifier's `url`; it comes back when the connection is lost."""
     watcher, ready = Watcher(), asyncio.Event()
 
@@ -56,7 +56,7 @@ async def watching(url: str, user_id: int) -> AsyncIterator[Watcher]:
         while True:
             with contextlib.suppress(aiohttp.ClientError, OSError):
                 async with session.ws_connect(f"{url}/ws") as ws:
-                    token = issue(AUTH_SECRET, user_id, lifetime_s=3600)
+                    token = issue(secret, user_id, lifetime_s=3600)
                     await ws.send_json({"v": 1, "type": "auth", "token": token, "tab_id": "test"})
                     async for message in ws:
                         news = json.loads(message.data)

@@ -1,0 +1,151 @@
+"""`make run` as a newcomer meets it: the same program, on free ports."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.installation import free_port
+from tests.levels import within
+from tests.notifiers import ROOT
+from tests.watching import watching
+
+LINK = re.compile(r"^http://127\.0\.0\.1:\d+/#token=(\S+)$", re.MULTILINE)
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="zvonok-demo-"))
+    path.chmod(0o755)  # as root, PostgreSQL runs as nobody
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class Demo:
+    """One start of it; `said` is what it printed, `errors` what it wrote to stderr."""
+
+    def __init__(self, state: Path, **settings: str) -> None:
+        self.http = free_port()
+        self._out = (state / "out").open("w+")
+        self._err = (state / "err").open("w+")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ZVONOK_")} | {
+            "ZVONOK_HTTP_LISTEN": f"127.0.0.1:{self.http}",
+            "ZVONOK_INTAKE_LISTEN": f"127.0.0.1:{(intake := free_port())}",
+            "ZVONOK_NOTIFIER_URL": f"http://127.0.0.1:{intake}",
+            "ZVONOK_AGI_LISTEN": f"127.0.0.1:{free_port()}",
+            "ZVONOK_DEMO_STATE": str(state),
+            "ZVONOK_DEMO_CALL_EVERY": "1",
+            "PYTHONUNBUFFERED": "1",
+            **settings,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "demo.run"],
+            cwd=ROOT, env=environment, stdout=self._out, stderr=self._err, start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        return Path(self._out.name).read_text()
+
+    @property
+    def errors(self) -> str:
+        return Path(self._err.name).read_text()
+
+    def running(self) -> None:
+        """Wait until it says that it runs."""
+        began = time.monotonic()
+        while "Ctrl-C ends everything" not in self.said:
+            assert self.process.poll() is None, self.errors
+            assert time.monotonic() - began < within(40), self.said + self.errors
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(within(20))
+
+
+@contextlib.contextmanager
+def demo(state: Path, **settings: str) -> Iterator[Demo]:
+    started = Demo(state, **settings)
+    try:
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.stop(signal.SIGTERM)
+
+
+def left_over(state: Path) -> list[str]:
+    """The command lines of processes that have this demo's state in their environment or arguments."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(state).encode() in (path / "environ").read_bytes() + (path / "cmdline").read_bytes():
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+async def test_two_links_calls_that_come_by_themselves_and_nothing_left_behind(state: Path) -> None:
+    with demo(state) as started:
+        started.running()
+        assert started.errors == ""
+        assert len(LINK.findall(started.said)) == 2
+        url = f"http://127.0.0.1:{started.http}"
+        secret = (state / "auth.secret").read_text()
+        async with watching(url, 1, secret=secret) as first, watching(url, 2, secret=secret) as second:
+            await first.until(lambda seen: any("talking" in states for states in seen.states()), seconds=30)
+            await second.until(lambda seen: len(seen.calls) > 0, seconds=30)
+            assert {call["user_id"] for call in first.newest} == {1}
+            assert {call["user_id"] for call in second.newest} == {2}
+        assert started.stop() == 0
+    assert left_over(state) == []
+
+
+def test_a_second_start_finds_its_database_and_keeps_the_links_good(state: Path) -> None:
+    with demo(state) as started:
+        started.running()
+        assert "(made now)" in started.said
+        secret = (state / "auth.secret").read_text()
+        started.stop()
+    with demo(state) as started:
+        started.running()
+        assert "(made now)" not in started.said
+        assert (state / "auth.secret").read_text() == secret
+
+
+def test_a_killed_demo_leaves_no_process_behind(state: Path) -> None:
+    with demo(state) as started:
+        started.running()
+        started.stop(signal.SIGKILL)
+    deadline = time.monotonic() + within(15)
+    while left_over(state):
+        assert time.monotonic() < deadline, left_over(state)
+        time.sleep(0.1)
+
+
+def test_a_port_in_use_is_one_clear_sentence(state: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with demo(state, ZVONOK_HTTP_LISTEN=address) as started:
+            assert started.process.wait(within(20)) == 1
+            assert started.errors.strip() == (
+                f"make run: {address} cannot be used (Address already in use): stop what listens there, "
+                "or set ZVONOK_HTTP_LISTEN to another one"
+            )
+    assert left_over(state) == []
+
+
+def test_wrong_settings_are_all_named_at_once(state: Path) -> None:
+    with demo(state, ZVONOK_AMI_PORT="many", ZVONOK_CACHE_TTL="never") as started:
+        assert started.process.wait(within(20)) == 2
+        assert "ZVONOK_AMI_PORT" in started.errors
+        assert "ZVONOK_CACHE_TTL" in started.errors
