@@ -176,7 +176,9 @@ class Phone(asyncio.DatagramProtocol):
             to = f"{to};tag={tag}"
         own = [("Via", via) for via in request.every("Via")]
         own += [("From", request["From"]), ("To", to), ("Call-ID", request["Call-ID"]), ("CSeq", request["CSeq"])]
-        own += [("Contact", self.contact), ("Allow", "INVITE, ACK, CANCEL, BYE, INFO, UPDATE, REFER, NOTIFY")]
+        own.append(("Allow", "INVITE, ACK, CANCEL, BYE, INFO, UPDATE, REFER, NOTIFY"))
+        if status // 100 != 3:  # a redirection brings its own
+            own.append(("Contact", self.contact))
         data = sip.render(f"SIP/2.0 {status} {REASONS.get(status, 'Status')}", own + (headers or []), body)
         self.send(data)
         return data

@@ -1,11 +1,14 @@
 """The matrix: every scenario, and the PBX that they are all played on."""
 
 from tests.asterisk.config import Site
-from tests.asterisk.scenarios import groups, simple, transfers
+from tests.asterisk.scenarios import faults, groups, simple, transfers
 from tests.asterisk.scenarios.stage import HOOK, MODES, Scenario
 
 SCENARIOS: tuple[Scenario, ...] = tuple(
-    sorted((*simple.SCENARIOS, *groups.SCENARIOS, *transfers.SCENARIOS), key=lambda scenario: scenario.key)
+    sorted(
+        (*simple.SCENARIOS, *groups.SCENARIOS, *transfers.SCENARIOS, *faults.SCENARIOS),
+        key=lambda scenario: scenario.key,
+    )
 )
 
 # Each phone can be called by its own number, announced for the numbers with 2, unknown to us for those with 3.
@@ -13,6 +16,11 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
 COMMON = f"""
 [local]
 exten => _[23]XXX[1-6],1,Dial(PJSIP/${{EXTEN}},20)
+
+[confirm]
+exten => s,1,Read(key,beep,1,,1,5)
+exten => s,n,ExecIf($["${{key}}"!="1"]?Set(GOSUB_RESULT=CONTINUE))
+exten => s,n,Return()
 
 [lab]
 exten => _2XXX[1-6],1,{HOOK}

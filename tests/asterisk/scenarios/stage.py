@@ -5,6 +5,7 @@ played while recording AMI, and again with the real processes running. Two modes
 hook) and `alone` (it does not; AMI is all there is). Each mode has its own numbers, so that all can run at once.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Literal
@@ -23,8 +24,9 @@ HOOK = "GosubIf($[${DIALPLAN_EXISTS(zvonok,s,1)}]?zvonok,s,1(${EXTEN}))"
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """One card of one owner: its steps as (state, caller's number), and how it ended.
 
-    Consecutive equal steps count once. A caller is the number as the PBX has it (None: withheld). `answered_by` is
-    the user id of the colleague who took the call.
+    `queue` is the queue's name, or the number of a ring group (one Dial that rings several phones). Consecutive equal
+    steps count once. A caller is the number as the PBX has it (None: withheld). `answered_by` is the user id of the
+    colleague who took the call.
     """
 
     line: str
@@ -43,7 +45,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     announcement (nothing in the mode `alone`). `phones` and `trunks` name the digits of endpoints.
     `owners`: user -> digits of the numbers he owns ("did" for the DID); None: phone n belongs to user n.
     `announces`: whether its dialplan announces at all. `outside_dealers`: how many dealers have the first outside
-    caller's number.
+    caller's number. `alone_on_the_pbx`: it breaks what others need, so nothing may be played beside it.
     """
 
     number: int
@@ -58,6 +60,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     owners: dict[str, tuple[str, ...]] | None = None
     outside_dealers: int = 0
     announces: bool = True
+    alone_on_the_pbx: bool = False
 
     @property
     def key(self) -> str:
@@ -90,6 +93,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return text + "\n"
 
 
+async def _not_here() -> None:
+    raise RuntimeError("this play breaks the way between PBX and tap; its runner has not said how")
+
+
 class Stage:
     """One play of one scenario on one PBX. `diary` is the phones' truth, `expected` the owners' streams."""
 
@@ -98,9 +105,16 @@ class Stage:
         self.diary: list[Entry] = []
         self.expected: dict[int, list[Episode]] = {}
         self._stack = stack
-        # Hooks for plays that break the AMI connection or restart the PBX; whoever runs the play sets them.
-        self.lose_ami: Callable[[], Awaitable[None]] | None = None
-        self.regain_ami: Callable[[], Awaitable[None]] | None = None
+        # What stands between the PBX and the tap, for plays that break it; whoever runs the play sets these.
+        self.lose_ami: Callable[[], Awaitable[None]] = _not_here
+        self.regain_ami: Callable[[], Awaitable[None]] = _not_here
+        self.sweep: Callable[[], Awaitable[None]] = _not_here  # lets the tap compare with the list of channels
+        self.lose_events: Callable[[bool], None] = lambda on: None  # what tells of ends gets lost on the way
+
+    async def restart_pbx(self) -> None:
+        """Kill Asterisk and start it again."""
+        await asyncio.to_thread(self.pbx.stop)
+        await asyncio.to_thread(self.pbx.start)
 
     @property
     def base(self) -> str:
