@@ -31,6 +31,10 @@ run: $(VENV)/.run-stamp ## see it live: all of Zvonok, with stand-ins for what .
 test: $(VENV)/.test-stamp ## every test there is: real PostgreSQL, Asterisk, Chromium, systemd
 	@tests/run $(BIN)/python
 
+.PHONY: scenarios
+scenarios: $(VENV)/.test-stamp ## every call scenario on real Asterisk 22 and 16.28; writes the table in docs/scenarios.md
+	@$(BIN)/python -m tests.asterisk.matrix
+
 .PHONY: test-tools
 test-tools: ## install what the tests use beside Python (Debian, as root)
 	@tests/install-tools

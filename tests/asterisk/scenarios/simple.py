@@ -2,10 +2,10 @@
 
 import asyncio
 
-from tests.asterisk.phones import Phone
 from tests.asterisk.scenarios.stage import Scenario, Stage
+from tests.levels import within
 
-MOMENT = 0.3  # seconds that somebody rings, talks or waits, where it does not matter how long
+MOMENT = within(0.3)  # seconds that somebody rings, talks or waits, where it does not matter how long
 
 
 async def answered(stage: Stage) -> None:
@@ -110,13 +110,6 @@ async def caller_gives_up(stage: Stage) -> None:
     await call.hangup()
     await leg.until_ended()
     stage.expect(1, "ringing", end="missed")
-
-
-async def pick_up(phone: Phone) -> None:
-    """Answer the phone's next call after a moment."""
-    leg = await phone.rings()
-    await asyncio.sleep(MOMENT)
-    await leg.answer()
 
 
 async def two_calls_at_once(stage: Stage) -> None:

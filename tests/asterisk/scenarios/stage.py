@@ -74,6 +74,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     def did(self, mode: Mode) -> str:
         return f"7495{self.base(mode)}000"
 
+    def caller(self, mode: Mode, which: int = 1) -> str:
+        """The number of somebody outside."""
+        return f"7916{self.base(mode)}00{which}"
+
     def people(self, mode: Mode) -> dict[int, tuple[str, ...]]:
         """User id -> his numbers, as they are in user_phones."""
         owners = self.owners if self.owners is not None else {digit: (digit,) for digit in self.phones}
@@ -137,7 +141,7 @@ class Stage:
 
     def caller(self, which: int = 1) -> str:
         """The number of somebody outside."""
-        return f"7916{self.base}00{which}"
+        return self.scenario.caller(self.mode, which)
 
     async def phone(self, digit: int | str) -> Phone:
         """The desk phone (or a trunk's far end) of that digit, registered."""
