@@ -4,6 +4,7 @@ The pictures are of the real thing: a notifier, a database, a tap that tells of 
 """
 
 import asyncio
+import base64
 import datetime
 import itertools
 import sys
@@ -165,6 +166,38 @@ async def welcome(office: Office, browser: Browser, target: Path) -> None:
             await page.screenshot(path=target / f"page-welcome-{theme}-{width}.png")
 
 
+async def picture(office: Office, browser: Browser, user_id: int, target: Path) -> None:
+    """card.png for the README: the three states of the brief side by side."""
+    with psycopg.connect(office.database_url) as connection:
+        connection.execute("INSERT INTO users (id, name) VALUES (%s, 'Иванов Иван Петрович')", [user_id])
+    cards: list[str] = []
+    async with open_context(
+        browser, device_scale_factor=2, reduced_motion="reduce", timezone_id=afternoon()
+    ) as context:
+        desk = Desk(office, user_id, context)
+        page = await desk.open()
+        await page.mouse.click(4, 300)
+        card = page.locator("call-notification .card")
+        for scene in (ringing, talking, ended):
+            await scene(desk, page)
+            await card.wait_for()
+            await page.mouse.move(4, 300)
+            await page.wait_for_timeout(300)
+            cards.append(base64.b64encode(await card.screenshot()).decode())
+            await card.get_by_role("button", name="Закрыть").first.click()
+            await card.wait_for(state="hidden")
+        images = "".join(f'<img width=360 src="data:image/png;base64,{image}">' for image in cards)
+        await page.goto("about:blank")
+        look = (
+            "<!doctype html><style>body { margin: 0; padding: 24px; background: #e9edf2; display: flex; gap: 20px; "
+            "align-items: start; width: max-content }"
+            "img { border-radius: 14px; box-shadow: 0 12px 32px #10182830 }</style>"
+        )
+        await page.set_content(look + images)
+        await page.wait_for_timeout(200)
+        await page.locator("body").screenshot(path=target / "card.png")
+
+
 async def main(target: Path, wanted: list[str]) -> None:
     """All scenes, or those that are named."""
     target.mkdir(parents=True, exist_ok=True)
@@ -179,6 +212,8 @@ async def main(target: Path, wanted: list[str]) -> None:
                 for name in wanted or SCENES:
                     if name in SCENES:
                         await shoot(office, browser, user_ids, name, target)
+                if not wanted or "picture" in wanted:
+                    await picture(office, browser, next(user_ids), target)
                 if not wanted or "welcome" in wanted:
                     await welcome(office, browser, target)
 

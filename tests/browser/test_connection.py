@@ -97,6 +97,30 @@ async def test_what_was_closed_stays_closed_even_if_the_notifier_forgot_it(own: 
     await expect(second.locator("call-notification .card")).to_be_hidden()
 
 
+async def test_what_was_closed_without_a_connection_is_closed_for_all_tabs_once_there_is_one(desk: Desk) -> None:
+    other, page = await desk.open(), await desk.context.new_page()
+    routes: list[WebSocketRoute] = []
+    cut = False
+
+    async def relay(route: WebSocketRoute) -> None:
+        if cut:
+            await route.close(code=1013)
+            return
+        route.connect_to_server()
+        routes.append(route)
+
+    await page.route_web_socket(re.compile("/ws$"), relay)
+    await page.goto(desk.login_link())
+    desk.ring()
+    await expect(page.locator("call-notification .card")).to_be_visible()
+    cut = True
+    await routes[0].close(code=1013)
+    await page.locator("call-notification .card").get_by_role("button", name="Закрыть").first.click()
+    await expect(other.locator("call-notification .card")).to_be_visible()
+    cut = False
+    await expect(other.locator("call-notification .card")).to_be_hidden(timeout=within(10) * 1000)
+
+
 async def test_a_server_that_hangs_is_noticed_by_its_silence(own: Desk) -> None:
     page = await own.open()
     await page.clock.install()

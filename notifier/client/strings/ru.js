@@ -17,7 +17,7 @@ export default {
   'message.talking': 'Разговор активен',
   'message.ended': 'Звонок завершен',
   'right.not_answered': 'не отвечен',
-  'right.answered_elsewhere': 'ответил коллега',
+  'right.answered_elsewhere': 'у коллеги',
   'right.busy': 'занято',
   'right.rejected': 'отклонён',
   'right.failed': 'не соединён',

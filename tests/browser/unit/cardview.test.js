@@ -26,7 +26,7 @@ test('the timer is a difference of server times', () => {
 test('a call that was not answered has words where the length would be', () => {
   const right = (reason) => timerView(ended({ reason }), 0, t);
   assert.deepEqual(right('missed'), { text: 'не отвечен', spoken: 'не отвечен', iso: null });
-  assert.equal(right('answered_elsewhere').text, 'ответил коллега');
+  assert.equal(right('answered_elsewhere').text, 'у коллеги');
   assert.equal(right('unknown').text, 'итог неизвестен');
 });
 
