@@ -7,7 +7,8 @@ import { baseUrl, socketUrl } from './address.js';
 import { createAbsence } from './absence.js';
 import { createAlerts } from './alerts.js';
 import { fetchHistory } from './api.js';
-import * as book from './calls.js';
+import { createCallBook } from './callbook.js';
+import { ordered } from './calls.js';
 import { createClock } from './clock.js';
 import { createConnection } from './connection.js';
 import { findings } from './diagnose.js';
@@ -26,7 +27,7 @@ import { pickLanguage, translator } from '../strings/index.js';
  * @property {string|null} [url] where the notifier is, such as `https://crm.example.ru:5004`; by default where this
  *   module came from
  * @property {() => string|Promise<string>} getToken the user's token (JWT); asked on each connect and before it expires
- * @property {string|null} [lang] 'ru' or 'en'; by default the browser's
+ * @property {string|null} [lang] 'ru' (default) or 'en'
  * @property {string} [ringtone] 'synth' (default), 'off', or the URL of a sound file
  * @property {boolean} [desktopNotifications] default true; shown only after the user allowed them
  * @property {boolean} [titleBadge] default true: the tab's title and icon say who rings
@@ -46,17 +47,19 @@ export function createCallClient(options, window = globalThis.window) {
   const clock = createClock({ wall: () => window.Date.now(), monotonic: () => window.performance.now() });
   let t = translator(pickLanguage(options.lang));
 
-  let calls = book.EMPTY;
-  /** @type {Set<string>} dismissals that the server has confirmed on this connection */
-  const confirmed = new Set();
   /** @type {Set<() => void>} */
   const subscribers = new Set();
   /** @type {import('./protocol.js').Hello|null} */
   let hello = null;
   /** @type {Set<string>} */
   const sourcesDown = new Set();
-  /** @type {any} */
-  let deadlineTimer = null;
+  const calls = createCallBook({
+    clock,
+    autoCloseMs: options.endedAutoCloseMs ?? 0,
+    send: (message) => connection.send(message),
+    onChange: changed,
+    window,
+  });
   const absence = createAbsence({ clock, memory, history, onChange: changed, window });
   /** @type {import('./sound.js').Sound|null} */
   let sound = null;
@@ -88,7 +91,7 @@ export function createCallClient(options, window = globalThis.window) {
     return {
       connection: connection.status(),
       lost: absence.lost(),
-      calls: shownCalls(calls),
+      calls: shownCalls(calls.current()),
       missed: absence.missed(),
       sound: soundState(sound, mutedByUser()),
       isRinger: alerts?.isRinger() ?? false,
@@ -103,8 +106,7 @@ export function createCallClient(options, window = globalThis.window) {
   /** Something may have changed: alerts follow, then everybody who subscribed is told. */
   function changed() {
     if (!stopListening) return;
-    alerts?.update(book.ordered(calls), !absence.lost() && connection.status() !== 'auth_failed');
-    planDeadline();
+    alerts?.update(ordered(calls.current()), !absence.lost() && connection.status() !== 'auth_failed');
     const next = Object.freeze(snapshotOfState());
     const soundChanged = next.sound !== state.sound || next.notifications !== state.notifications;
     state = next;
@@ -116,55 +118,24 @@ export function createCallClient(options, window = globalThis.window) {
   function received(message) {
     if (message.server_time) clock.observe(message.server_time);
     if (message.type !== 'hello') absence.heard();
-    switch (message.type) {
-      case 'hello':
-        greet(message);
-        break;
-      case 'snapshot':
-        for (const id of message.dismissed) acceptDismissal(id);
-        calls = book.withSnapshot(calls, message.calls, message.pbxs, clock.now());
-        for (const call of message.calls) insist(call.call_id);
-        void absence.snapshot(message.calls, (id) => calls.dismissed.has(id));
-        break;
-      case 'call':
-        calls = book.withCall(calls, message.call);
-        insist(message.call.call_id);
-        break;
-      case 'dismissed':
-        acceptDismissal(message.call_id);
-        break;
-      case 'source':
-        sourcesDown[message.up ? 'delete' : 'add'](message.pbx);
-        break;
-      default:
-        return; // Heartbeats and errors change nothing that is shown.
-    }
-    calls = book.withTime(calls, clock.now(), options.endedAutoCloseMs);
+    if (message.type === 'heartbeat' || message.type === 'error') return; // They change nothing that is shown.
+    if (message.type === 'hello') greet(message);
+    calls.receive(message);
+    if (message.type === 'source') sourcesDown[message.up ? 'delete' : 'add'](message.pbx);
+    if (message.type === 'dismissed') absence.dismissed(message.call_id);
+    if (message.type === 'snapshot') void absence.snapshot(message.calls, (id) => calls.current().dismissed.has(id));
     changed();
   }
 
   /** @param {import('./protocol.js').Hello} message */
   function greet(message) {
     if (hello?.user.id !== message.user.id) {
-      if (hello) calls = book.EMPTY; // Another user's token: nothing of the first one may stay.
+      if (hello) calls.clear(); // Another user's token: nothing of the first one may stay.
       openAlerts(message.user.id);
     }
     absence.greeted(message.user.id);
     hello = message;
     tellStatus();
-  }
-
-  /** @param {string} id */
-  function acceptDismissal(id) {
-    if (confirmed.size >= book.MAX_DISMISSED) confirmed.clear();
-    confirmed.add(id);
-    calls = book.withDismissed(calls, id);
-    absence.dismissed(id);
-  }
-
-  /** The server tells of a call that the user closed: it does not know that (we were offline, or it was restarted). */
-  function insist(/** @type {string} */ call_id) {
-    if (calls.dismissed.has(call_id) && !confirmed.has(call_id)) connection.send({ type: 'dismiss', call_id });
   }
 
   /** @param {number} userId */
@@ -181,7 +152,7 @@ export function createCallClient(options, window = globalThis.window) {
       badge: options.titleBadge ?? true,
       onChange: changed,
       onMuted(id) {
-        calls = book.withMuted(calls, id);
+        calls.mute(id);
         changed();
       },
       window,
@@ -199,19 +170,9 @@ export function createCallClient(options, window = globalThis.window) {
     absence.statusChanged(status);
     if (status !== 'online') {
       sourcesDown.clear();
-      confirmed.clear();
+      calls.disconnected();
     }
     changed();
-  }
-
-  function planDeadline() {
-    window.clearTimeout(deadlineTimer);
-    const deadline = book.nextDeadline(calls, options.endedAutoCloseMs);
-    if (deadline === null) return;
-    deadlineTimer = window.setTimeout(() => {
-      calls = book.withTime(calls, clock.now(), options.endedAutoCloseMs);
-      changed();
-    }, Math.max(50, deadline - clock.now()));
   }
 
   /** The computer slept, or its clock was set: what we know may be old, so ask for everything. */
@@ -241,9 +202,8 @@ export function createCallClient(options, window = globalThis.window) {
 
   /** @param {string} id */
   function dismiss(id) {
-    calls = book.withDismissed(calls, id);
+    calls.dismiss(id);
     absence.dismissed(id);
-    connection.send({ type: 'dismiss', call_id: id });
     changed();
   }
 
@@ -269,12 +229,11 @@ export function createCallClient(options, window = globalThis.window) {
       stopListening();
       stopListening = null;
       connection.stop();
-      window.clearTimeout(deadlineTimer);
       absence.stop();
       closeAlerts();
       sound?.close();
       sound = hello = null;
-      calls = book.EMPTY;
+      calls.clear();
       sourcesDown.clear();
       state = Object.freeze(snapshotOfState());
       for (const tell of [...subscribers]) tell();
@@ -290,11 +249,11 @@ export function createCallClient(options, window = globalThis.window) {
     dismiss,
     /** Close every card. */
     dismissAll() {
-      for (const { call } of book.ordered(calls)) dismiss(call.call_id);
+      for (const { call } of ordered(calls.current())) dismiss(call.call_id);
     },
     /** Silence this call's ring, in all tabs of this browser. @param {string} id */
     mute(id) {
-      calls = book.withMuted(calls, id);
+      calls.mute(id);
       alerts?.tellMuted(id);
       changed();
     },

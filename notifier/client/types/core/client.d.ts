@@ -7,7 +7,7 @@
  * @property {string|null} [url] where the notifier is, such as `https://crm.example.ru:5004`; by default where this
  *   module came from
  * @property {() => string|Promise<string>} getToken the user's token (JWT); asked on each connect and before it expires
- * @property {string|null} [lang] 'ru' or 'en'; by default the browser's
+ * @property {string|null} [lang] 'ru' (default) or 'en'
  * @property {string} [ringtone] 'synth' (default), 'off', or the URL of a sound file
  * @property {boolean} [desktopNotifications] default true; shown only after the user allowed them
  * @property {boolean} [titleBadge] default true: the tab's title and icon say who rings
@@ -68,7 +68,7 @@ export type ClientOptions = {
      */
     getToken: () => string | Promise<string>;
     /**
-     * 'ru' or 'en'; by default the browser's
+     * 'ru' (default) or 'en'
      */
     lang?: string | null | undefined;
     /**
