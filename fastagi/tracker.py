@@ -236,7 +236,7 @@ class Tracker:
         leg = party.leg
         if leg is not None and leg.open:
             leg.rang = leg.rang or party.state == _RINGING
-            if changed:
+            if changed and not _consults(leg):
                 leg.peer_number, leg.peer_name = party.connected_number, party.connected_name
                 self.episodes.touch_legs([leg])
         if self._unknown:
@@ -563,3 +563,14 @@ class Tracker:
     def _lookup_failed(self, fact: LookupFailed) -> None:
         self.ownership.failed(fact.ask_id, self._now)
         self.episodes.caller_failed(fact.ask_id, self._now)
+
+
+def _consults(leg: Leg) -> bool:
+    """Whether its owner talks to somebody else while the caller waits for him in another bridge.
+
+    A consultation by feature code: his phone then shows whom he consults, but the card stays the caller's.
+    """
+    caller = leg.root
+    if leg.talked_at is None or caller.is_local or caller.bridge is None or leg.party.bridge is None:
+        return False
+    return caller not in who_hear_each_other(leg.party)
