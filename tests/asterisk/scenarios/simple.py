@@ -5,7 +5,7 @@ import asyncio
 from tests.asterisk.scenarios.stage import Scenario, Stage
 from tests.levels import within
 
-MOMENT = within(0.3)  # seconds that somebody rings, talks or waits, where it does not matter how long
+MOMENT = within(0.5)  # seconds that somebody rings, talks or waits, where it does not matter how long
 
 
 async def answered(stage: Stage) -> None:
