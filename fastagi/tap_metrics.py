@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from zvonok.call import Call
-from zvonok.errors import UsageError
+from zvonok.errors import ZvonokError
 from zvonok.settings import Address
 
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -74,7 +74,7 @@ async def serve_metrics(
 ) -> web.AppRunner:
     """Serve /metrics, /healthz and /readyz (503 with the `problems`, a line each) until the runner is cleaned up.
 
-    Only this host may ask, and who shows `token`. Raises UsageError for an address that cannot be listened on.
+    Only this host may ask, and who shows `token`. Raises ZvonokError for an address that cannot be listened on.
     """
 
     def allowed(request: web.Request) -> bool:
@@ -113,5 +113,5 @@ async def serve_metrics(
         await site.start()
     except OSError as exc:
         await runner.cleanup()
-        raise UsageError(f"ZVONOK_TAP_METRICS_LISTEN: cannot listen on {listen} ({exc.strerror or exc})") from exc
+        raise ZvonokError(f"ZVONOK_TAP_METRICS_LISTEN: cannot listen on {listen} ({exc.strerror or exc})") from exc
     return runner
