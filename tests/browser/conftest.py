@@ -49,6 +49,7 @@ _GROUPS = {
 }  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every group has one browser and one office."""
     for item in items:

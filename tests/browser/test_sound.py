@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import Desk, Office, open_desk, peek
+from tests.browser.conftest import Desk, Office, open_desk, peek, until
 from tests.browsers import running_chromium
 from tests.levels import within
 from tests.notifiers import running_notifier, running_tap
@@ -140,11 +140,14 @@ async def test_two_users_in_one_browser_do_not_share_a_voice(
 async def test_a_second_call_during_a_talk_beeps_once_and_does_not_ring(desk: Desk) -> None:
     page = await desk.open()
     await unlock(page)
-    desk.tap.answer(desk.ring())
+    call = desk.ring()
+    await becomes([page], [1])
+    desk.tap.answer(call)
     await becomes([page], [0])
     before = (await heard(page))["beeps"]
     desk.ring()
-    await page.wait_for_timeout(700)
+    await page.locator("call-notification [data-look=ringing]").first.wait_for()
+    await page.wait_for_timeout(500)
     assert await heard(page) == {"ringing": 0, "rings": 1, "beeps": before + 1}
 
 
@@ -239,7 +242,7 @@ async def test_notifications_are_asked_for_on_a_click_only(desk: Desk) -> None:
     await page.locator("[data-look=ringing]").first.wait_for()
     assert await peek(page, "window.asked") == 0
     await page.get_by_role("switch", name="Уведомления на рабочем столе").click()
-    assert await peek(page, "window.asked") == 1
+    await until(page, "window.asked === 1")
 
 
 async def test_on_a_plain_http_page_still_exactly_one_tab_rings_and_another_goes_on(office: Office) -> None:
