@@ -58,10 +58,10 @@ class Episode:
 
     @property
     def face(self) -> Leg:
-        """The leg that is shown: the one that talks, else the first of his own, else the first."""
-        for leg in self.legs:
-            if leg.talked_at is not None and leg.open:
-                return leg
+        """The leg that is shown: the one that talks, or talked last, else the first of his own, else the first."""
+        talked = [leg for leg in self.legs if leg.talked_at is not None]
+        if talked:
+            return max(talked, key=lambda leg: (leg.open, leg.talked_at or 0))
         for leg in self.legs:
             if leg.kind is not LegKind.ANNOUNCED and (leg.open or not self.is_live):
                 return leg
@@ -72,6 +72,11 @@ class Episode:
         """Whether one of its legs has not ended."""
         return any(leg.open for leg in self.legs)
 
+    def add(self, leg: Leg) -> None:
+        """One more leg; they stay in the order in which they began, whichever owner the directory told first."""
+        self.legs.append(leg)
+        self.legs.sort(key=lambda one: (one.began_at, _serial(one.uniqueid)))
+
     def owner(self) -> Owner:
         """The owner as the shown leg's number has him."""
         for leg in (self.face, *self.legs):
@@ -79,6 +84,12 @@ class Episode:
                 if owner.user_id == self.user_id:
                     return owner
         return Owner(user_id=self.user_id, number="")
+
+
+def _serial(uniqueid: str) -> int:
+    """The running number in `1700000000.42`: two legs may begin in the same millisecond."""
+    serial = uniqueid.rpartition(".")[2]
+    return int(serial) if serial.isascii() and serial.isdigit() else 0
 
 
 class Episodes:
@@ -101,7 +112,7 @@ class Episodes:
                 episode = Episode(self._new_id(), owner.user_id)
                 self.live[episode.call_id] = episode
             if leg not in episode.legs:
-                episode.legs.append(leg)
+                episode.add(leg)
                 leg.episodes.append(episode)
             self.touch(episode)
 

@@ -183,7 +183,8 @@ async def several_phones_of_one_user(stage: Stage) -> None:
     await asyncio.sleep(MOMENT)
     await call.hangup()
     await ringing[1].until_ended()
-    stage.expect(1, "ringing", "talking", end="completed", queue=stage.service)
+    # The first phone refused and the second answered: the card is that of the phone he talks on, and stays it.
+    stage.expect(1, "ringing", "talking", end="completed", queue=stage.service, line=stage.number(2))
 
 
 async def confirmed(stage: Stage) -> None:
