@@ -1,0 +1,52 @@
+"""The tracker's questions: once for all who wait, again until answered."""
+
+from fastagi.questions import NO_ANSWER_MS, RETRY_FIRST_MS, RETRY_MOST_MS, Questions
+from fastagi.records import AskOwners
+
+
+def questions() -> Questions[str]:
+    return Questions(AskOwners)
+
+
+def test_a_number_is_asked_once_for_all_who_wait() -> None:
+    some = questions()
+    first, ask = some.ask("101", "a", now=0)
+    again, nothing = some.ask("101", "b", now=1)
+    assert ask is not None
+    assert nothing is None
+    assert again is first
+    assert first.waiting == ["a", "b"]
+    assert some.answered(ask.ask_id) is first
+    assert some.answered(ask.ask_id) is None
+    assert len(some) == 0
+
+
+def test_a_failed_question_is_asked_again_at_growing_intervals_with_a_limit() -> None:
+    some = questions()
+    _, ask = some.ask("101", "a", now=0)
+    assert ask is not None
+    waits, now = [], 0
+    for _ in range(8):
+        question = some.failed(ask.ask_id, now=now)
+        assert question is not None
+        assert question.failed
+        waits.append(question.next_at - now)
+        now = question.next_at
+        assert some.due(now=now - 1) == []
+        assert some.due(now=now) == [ask]
+    assert waits[:3] == [RETRY_FIRST_MS, 2 * RETRY_FIRST_MS, 4 * RETRY_FIRST_MS]
+    assert waits[-1] == RETRY_MOST_MS
+
+
+def test_a_question_that_gets_no_answer_at_all_is_asked_again() -> None:
+    some = questions()
+    _, ask = some.ask("101", "a", now=0)
+    assert some.due(now=NO_ANSWER_MS - 1) == []
+    assert some.due(now=NO_ANSWER_MS) == [ask]
+
+
+def test_a_question_nobody_waits_for_is_closed() -> None:
+    some = questions()
+    some.ask("101", "a", now=0)
+    some.drop("a")
+    assert len(some) == 0
