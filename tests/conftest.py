@@ -9,18 +9,18 @@ from tests.databases import _server_template, bare_database_url, database_url, d
 __all__ = ["_server_template", "bare_database_url", "database_url", "databases", "own_postgres"]
 
 _ROOT = Path(__file__).parent
-# What these levels start is dear, so each folder, or file where that is named, is one worker's.
+# What these levels start is dear, so each folder, or file where that is named, is one worker's (browser/ has its own
+# rule).
 _TOGETHER = (
     "demo",
     "systemd",
-    "browser",
     "asterisk",
     "asterisk/test_whole_way.py",
-    "browser/test_packages.py",
     "asterisk/test_calls_go_through.py",
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of one dear thing into one xdist group, an Asterisk of each version into one of its own."""
     for item in items:
