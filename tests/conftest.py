@@ -1,5 +1,6 @@
 """Fixtures of every level, and which tests share a worker when they are spread over several (`make test`)."""
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ _TOGETHER = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before xdist reads the marks: wrappers come before everybody
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
     """Put the tests of one dear thing into one xdist group, an Asterisk of each version into one of its own."""
     for item in items:
         if item.get_closest_marker("xdist_group") is not None:
@@ -33,3 +34,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if group == "asterisk":
             group += "-16" if "[" in item.name and "16" in item.name.partition("[")[2] else "-22"
         item.add_marker(pytest.mark.xdist_group(group))
+    return (yield)
