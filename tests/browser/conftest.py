@@ -5,7 +5,6 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -43,18 +42,6 @@ OscillatorNode.prototype.start = function (...a) { window.heard.beeps += 1; retu
 
 
 # Two workers share this level; what needs npm's packages is in one of them, so that they are installed once.
-_GROUPS = {
-    "test_accessibility": "pages", "test_integration": "pages", "test_packages": "pages", "test_page": "pages",
-    "test_card": "calls", "test_connection": "calls", "test_endurance": "calls", "test_sound": "calls",
-}  # fmt: skip
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every group has one browser and one office."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group(f"browser {_GROUPS[item.path.stem]}"))
 
 
 @dataclass
