@@ -42,6 +42,7 @@ class Pbx:
         self._user, self._secret, self._agi = user, secret, agi
         self._managers: set[asyncio.StreamWriter] = set()
         self._channels: dict[str, dict[str, str]] = {}
+        self._born: dict[str, float] = {}
         self._started = time.localtime()
 
     async def serve(self, host: str, port: int) -> None:
@@ -56,13 +57,26 @@ class Pbx:
         began = clock()
         for line in call.replay(caller, people):
             await asyncio.sleep(began + line.t - clock())
-            if line.announced is not None:
-                await self._announce(line.announced)
-            elif line.ami is not None:
-                self._follow(line)
-                data = ("\r\n".join(line.ami) + "\r\n\r\n").encode()
-                for manager in self._managers:
-                    manager.write(data)
+            await self.play(line)
+
+    async def play(self, line: Line) -> None:
+        """Let one line of a recording happen now: an event for every manager, or an announcement."""
+        if line.announced is not None:
+            await self._announce(line.announced)
+        elif line.ami is not None:
+            self._follow(line)
+            data = ("\r\n".join(line.ami) + "\r\n\r\n").encode()
+            for manager in self._managers:
+                manager.write(data)
+
+    def restart(self) -> None:
+        """Lose every channel and every manager, as a killed Asterisk does; the new one has started now."""
+        self._channels.clear()
+        self._born.clear()
+        for manager in self._managers:
+            manager.transport.abort()
+        self._managers.clear()
+        self._started = time.localtime()
 
     def _follow(self, line: Line) -> None:
         """Keep the channel rows of CoreShowChannels up to date."""
@@ -72,6 +86,7 @@ class Pbx:
             if not uniqueid or (prefix == "" and "Channel" not in headers):
                 continue
             row = self._channels.setdefault(uniqueid, {"Application": "Dial", "BridgeId": ""})
+            self._born.setdefault(uniqueid, time.monotonic())
             row.update({name: headers[prefix + name] for name in _COLUMNS if prefix + name in headers})
             if prefix == "Dest":
                 row["Application"] = "AppDial"
@@ -79,6 +94,7 @@ class Pbx:
         match headers.get("Event"):
             case "Hangup":
                 self._channels.pop(uniqueid, None)
+                self._born.pop(uniqueid, None)
             case "BridgeEnter" if uniqueid in self._channels:
                 self._channels[uniqueid]["BridgeId"] = headers.get("BridgeUniqueid", "")
             case "BridgeLeave" if uniqueid in self._channels:
@@ -127,8 +143,10 @@ class Pbx:
             )
         elif name == "coreshowchannels":
             say("Response: Success", "EventList: start", "Message: Channels will follow")
-            for row in self._channels.values():
-                say("Event: CoreShowChannel", *(f"{name}: {value}" for name, value in row.items()))
+            for uniqueid, row in self._channels.items():
+                age = time.gmtime(time.monotonic() - self._born[uniqueid])
+                duration = f"Duration: {time.strftime('%H:%M:%S', age)}"
+                say("Event: CoreShowChannel", *(f"{name}: {value}" for name, value in row.items()), duration)
             say("Event: CoreShowChannelsComplete", "EventList: Complete", f"ListItems: {len(self._channels)}")
         elif name == "status":
             say("Response: Success", "EventList: start", "Message: Channel status will follow")

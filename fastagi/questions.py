@@ -5,7 +5,7 @@ from typing import Final, Generic, TypeVar
 from fastagi.records import Ask, AskCaller, AskOwners
 
 RETRY_FIRST_MS: Final = 1_000
-RETRY_MOST_MS: Final = 30_000
+RETRY_MOST_MS: Final = 1_500  # a card is to be right within 2 s after the database is back
 NO_ANSWER_MS: Final = 5_000
 
 Waiter = TypeVar("Waiter")

@@ -1,0 +1,75 @@
+"""A user's page as far as its socket goes: it comes back when it is lost, and keeps what it was told."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+from notifier.auth import issue
+from tests.notifiers import AUTH_SECRET
+
+
+class Page:
+    """One user's page at the notifier's `url`.
+
+    `cards`: what it shows, call_id -> the newest state. `frames`: how many frames about a call it ever got, snapshots'
+    calls included. `strangers`: calls of somebody else that it was told of; there must be none. `closes`: close codes.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, user_id: int) -> None:
+        self._session, self._url, self.user_id = session, url, user_id
+        self.cards: dict[str, dict[str, Any]] = {}
+        self.frames = 0
+        self.strangers: list[dict[str, Any]] = []
+        self.closes: list[int | None] = []
+        self.ready = asyncio.Event()
+        self.asleep = asyncio.Event()
+        self._news = asyncio.Condition()
+
+    async def follow(self) -> None:
+        """Stay connected until cancelled."""
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                async with self._session.ws_connect(f"{self._url}/ws", timeout=aiohttp.ClientWSTimeout()) as ws:
+                    await self._talk(ws)
+                    self.closes.append(ws.close_code)
+            self.ready.clear()
+            await asyncio.sleep(random.uniform(0.05, 0.5))
+
+    async def _talk(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        token = issue(AUTH_SECRET, self.user_id, lifetime_s=3600)
+        await ws.send_json({"v": 1, "type": "auth", "token": token, "tab_id": "page"})
+        async for message in ws:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                await self._heard(json.loads(message.data))
+
+    async def _heard(self, news: dict[str, Any]) -> None:
+        calls = [news["call"]] if news["type"] == "call" else news.get("calls", [])
+        for call in calls:
+            self.frames += 1
+            if call["user_id"] != self.user_id:
+                self.strangers.append(call)
+            known = self.cards.get(call["call_id"])
+            if known is None or call["rev"] > known["rev"]:
+                self.cards[call["call_id"]] = call
+        if news["type"] == "snapshot":
+            here = {call["call_id"] for call in calls}
+            for call_id, card in self.cards.items():
+                if card["pbx"] in news["pbxs"] and call_id not in here and card["state"] != "ended":
+                    self.cards[call_id] = card | {"state": "ended", "end": {"reason": "unknown"}}
+            self.ready.set()
+        async with self._news:
+            self._news.notify_all()
+
+    async def until(self, condition: Callable[["Page"], bool], timeout: float) -> bool:
+        """Wait until the condition is true; whether it became so in time."""
+        try:
+            async with asyncio.timeout(timeout), self._news:
+                await self._news.wait_for(lambda: condition(self))
+        except TimeoutError:
+            return False
+        return True
