@@ -2,7 +2,7 @@
 
 A fixed pool of threads, each blocking in accept() on the one listening socket: the kernel hands a call straight to a
 sleeping worker, no thread is started and nothing is queued in between (measured against event loops and a thread for
-each connection: docs/performance.md). The main thread only waits for signals and feeds the watchdog.
+each connection: tests/benchmarks/agi). The main thread only waits for signals and feeds the watchdog.
 """
 
 import argparse

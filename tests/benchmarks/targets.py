@@ -4,22 +4,26 @@ from typing import NamedTuple
 
 
 class Target(NamedTuple):
-    """`measured` must be at most `limit` (both in `unit`; "x" is a ratio to something measured in the same run)."""
+    """`measured` must be at most `limit`, or at least it (both in `unit`; "x": a ratio to what the same run measured)."""
 
     what: str
     measured: float
     limit: float
     unit: str = "x"
+    at_least: bool = False
 
     @property
     def met(self) -> bool:
         """Whether it is, this time."""
-        return self.measured <= self.limit
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
     def line(self) -> str:
         """For people."""
         verdict = "met" if self.met else "NOT met"
-        return f"target: {self.what}: {self.measured:.2f} {self.unit} (at most {self.limit:g}): {verdict}"
+        bound = ">=" if self.at_least else "<="
+        return (
+            f"{self.what}: measured {self.measured:.2f} {self.unit} target {bound} {self.limit:g} {self.unit} {verdict}"
+        )
 
 
 def report(targets: list[Target]) -> None:

@@ -41,9 +41,6 @@ OscillatorNode.prototype.start = function (...a) { window.heard.beeps += 1; retu
 """
 
 
-# Two workers share this level; what needs npm's packages is in one of them, so that they are installed once.
-
-
 @dataclass
 class Office:
     """A CRM's database and web server, a notifier and a tap."""

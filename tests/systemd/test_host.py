@@ -18,7 +18,7 @@ from tests.notifier_server import Browser
 from tests.systemd.conftest import SERVICES, Host
 from tests.systemd.test_monitoring import ALERTS, expressions, metrics_in
 
-pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 DID = "74951234567"  # of user 1, whose phone 101 it rings
 DEALER = "+79271390907"

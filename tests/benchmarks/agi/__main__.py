@@ -18,11 +18,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.benchmarks.peers import peers_python
 from tests.benchmarks.targets import Target, report
 
 HERE = Path(__file__).parent
-PEERS_ENVIRONMENT = Path(".cache/bench-peers")
-PEERS = ("panoramisk==1.4", "pystrix==1.3.0", "aioagi==1.2.0", "pyst2==0.5.1", "setuptools<81")
 OURS, ALONE, FLOOR = "zvonok", "zvonok, no tap", "C floor"
 LOADS = {
     "one at a time": ("-c", "1", "-n", "1000"),
@@ -32,14 +31,14 @@ LOADS = {
 Figures = dict[str, float]
 
 
-def main(rounds: int) -> list[Target]:
+def measure(rounds: int) -> list[Target]:
     """Measure, print the table, and return the targets of the FastAGI server."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         for program in ("agi_load", "agi_floor"):
             subprocess.run(["cc", "-O2", "-o", folder / program, HERE / f"{program}.c"], check=True)
         running.enter_context(_tap(folder / "facts.sock"))
-        peers = _peers_python()
+        peers = peers_python()
         commands: dict[str, list[str | Path]] = {
             FLOOR: [folder / "agi_floor", "PORT"],
             OURS: [sys.executable, "-m", "tests.benchmarks.agi.ours", "PORT", folder / "facts.sock"],
@@ -149,16 +148,5 @@ def _core(number: int) -> str:
     return str(cores[min(number, len(cores) - 1)])
 
 
-def _peers_python() -> Path:
-    """The interpreter of the peers' environment, made when it is not there."""
-    python = PEERS_ENVIRONMENT / "bin" / "python"
-    stamp = PEERS_ENVIRONMENT / "installed"
-    if not stamp.is_file() or stamp.read_text() != "\n".join(PEERS):
-        subprocess.run([sys.executable, "-m", "venv", PEERS_ENVIRONMENT], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PEERS], check=True)
-        stamp.write_text("\n".join(PEERS))
-    return python.absolute()
-
-
 if __name__ == "__main__":
-    report(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    report(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5))

@@ -1,5 +1,7 @@
 """The fault matrix: every fault meets calls in every phase at once, one user's phone for each phase.
 
+Not part of `make test` yet (CONTRIBUTING.md says what is open): run it with `pytest tests/faults/matrix.py -n 4`.
+
 Within 2 s after the fault is over every card is right; nobody else is told anything; and when all is over there is
 one row a call with the right state, reason and times.
 """
