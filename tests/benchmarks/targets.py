@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Target(NamedTuple):
-    """`measured` must be at most `limit`, or at least it (both in `unit`; "x": a ratio to what the same run measured)."""
+    """`measured` must be at most `limit`, or at least it (same `unit`; "x": a ratio to what the same run measured)."""
 
     what: str
     measured: float
