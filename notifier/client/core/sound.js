@@ -41,6 +41,29 @@ export function createSound({ ringtone, onChange, window }) {
   let cycle = null;
   /** @type {AudioBufferSourceNode|null} */
   let playing = null;
+  let pressed = false;
+  let untold = false;
+  const listening = new AbortController();
+
+  // The press that unlocks the sound also takes hints off the page. Nothing may move before it is released, or the
+  // button under it moves away and the user's first click is lost.
+  for (const type of ['pointerdown', 'pointerup', 'pointercancel', 'blur']) {
+    window.addEventListener(type, () => {
+      pressed = type === 'pointerdown';
+      if (!pressed && untold) window.setTimeout(tell, 0); // after the click
+    }, { capture: true, signal: listening.signal });
+  }
+
+  function changed() {
+    untold = true;
+    if (!pressed) tell();
+  }
+
+  function tell() {
+    if (!untold) return;
+    untold = false;
+    onChange();
+  }
 
   function open() {
     if (context || !Context) return context;
@@ -49,7 +72,7 @@ export function createSound({ ringtone, onChange, window }) {
     } catch {
       return null; // No audio device, or too many contexts in this page.
     }
-    context.addEventListener('statechange', onChange);
+    context.addEventListener('statechange', changed);
     cycle = render(context);
     if (ringtone !== 'synth') void load(context, ringtone);
     return context;
@@ -106,7 +129,9 @@ export function createSound({ ringtone, onChange, window }) {
     ringing: () => playing !== null,
     close() {
       stopRing();
-      context?.removeEventListener('statechange', onChange);
+      listening.abort();
+      untold = false;
+      context?.removeEventListener('statechange', changed);
       context?.close().catch(() => {});
       context = null;
     },
