@@ -50,8 +50,13 @@ class Zvonok:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the processes, and of commands that speak to them."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ZVONOK_")}
+        """The environment of the processes, and of commands that speak to them: as in production, without asyncio's
+        debug mode."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("ZVONOK_") and name != "PYTHONASYNCIODEBUG"
+        }
         return inherited | self.settings
 
     def start(self, *names: str) -> None:
