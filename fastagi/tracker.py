@@ -361,7 +361,9 @@ class Tracker:
                 party.announcement.gap_since = None
         number = leg_number(dest.name, fact.dial_string)
         leg = self.begin(LegKind.DIALLED, dest, source, number, queue=dest.queue or source.queue or root.queue)
-        others = [other for other in source.call.legs if other.source is source and other.trying]
+        others = [
+            other for other in source.call.legs if other.source is source and other.trying and other.status is None
+        ]
         if any(other.number != leg.number for other in others):
             for other in others:
                 other.grouped = True
