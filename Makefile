@@ -14,7 +14,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # A stamp for each set of packages: made anew when pyproject.toml changes, so that a second start is fast.
-$(VENV)/.run-stamp $(VENV)/.test-stamp: pyproject.toml
+$(VENV)/.run-stamp $(VENV)/.test-stamp $(VENV)/.audit-stamp: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Zvonok needs Python 3.11 or newer with venv and pip: on Debian, apt install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "Making the environment in $(VENV) (once)..."; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing packages (once)..."
@@ -22,6 +22,7 @@ $(VENV)/.run-stamp $(VENV)/.test-stamp: pyproject.toml
 	@touch $@
 $(VENV)/.run-stamp: EXTRAS := demo
 $(VENV)/.test-stamp: EXTRAS := demo,cluster,test
+$(VENV)/.audit-stamp: EXTRAS := audit
 
 .PHONY: run
 run: $(VENV)/.run-stamp ## see it live: all of Zvonok, with stand-ins for what .env does not name
@@ -61,6 +62,12 @@ uninstall: ## remove it from this PBX host; data and settings stay (as root; DRY
 .PHONY: lock
 lock: $(VENV)/.test-stamp ## requirements.lock: every dependency with its hashes
 	@install/lock $(BIN)/python
+
+# A package that the service does not know is a failure (--strict): silence would look like "nothing found".
+.PHONY: audit
+audit: $(VENV)/.audit-stamp ## known vulnerabilities in requirements.lock (SERVICE=pypi, which is the default, or osv)
+	@$(BIN)/python -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict \
+		--vulnerability-service $(or $(SERVICE),pypi) --progress-spinner off
 
 .PHONY: client-types
 client-types: ## the browser client's shipped .d.ts files, from its sources

@@ -27,7 +27,7 @@ from fastagi.directory import Directory
 from fastagi.fact_link import SOCKET_NAME, FactSender
 from fastagi.session_tally import SessionTally
 from zvonok.errors import UsageError, ZvonokError
-from zvonok.service import reload_log_level, sd_notify, setup_logging, watchdog_interval
+from zvonok.service import mask_text, reload_log_level, sd_notify, setup_logging, watchdog_interval
 from zvonok.settings import Address, load
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ STOP_TIMEOUT: Final = 2.0  # s; longer than any session
 PROBE_TIMEOUT: Final = 1.0  # s; with the tick below systemd's 3 s (WatchdogSec) even if the first probe fails
 TICK: Final = 1.0  # s
 STATS_INTERVAL: Final = 5.0  # s
+COMPLAIN_INTERVAL: Final = 60.0  # s
+MAX_STRANGERS: Final = 1_024
 _SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 Route = Callable[[AGISession], str]
@@ -58,6 +60,7 @@ class AgiServer:
         self._routes = {**routes, HEALTH_ROUTE: _health}
         self._workers = workers
         self._busy: set[int] = set()
+        self._complained: dict[str, float] = {}
         self._stopping = False
         self._threads: list[threading.Thread] = []
         self._listener = _listen(address)
@@ -114,7 +117,7 @@ class AgiServer:
 
     def _serve(self, sock: socket.socket, host: str) -> str:
         if not self._allowed(host):
-            log.warning("refused %s: it is not in ZVONOK_AGI_ALLOW", host)
+            self._complain(host)
             return "refused"
         session: AGISession | None = None
         try:
@@ -134,19 +137,29 @@ class AgiServer:
             log.warning("%s: %s", _who(session, host), exc)
             return "bad_request"
         except AGIException as exc:
-            log.warning("%s: Asterisk refused a command: %s", _who(session, host), exc)
+            log.warning("%s: Asterisk refused a command: %s", _who(session, host), mask_text(str(exc)))
             return "refused_command"
         except Exception:
             # The worker must outlive a mistake of ours, or the pool would shrink call by call.
             log.exception("%s: a mistake in zvonok, please report it; the call goes on", _who(session, host))
             return "failed"
 
+    def _complain(self, host: str) -> None:
+        """Log that `host` is refused, once a minute: it may knock ten thousand times a second."""
+        now = time.monotonic()
+        if now - self._complained.get(host, -COMPLAIN_INTERVAL) < COMPLAIN_INTERVAL:
+            return
+        if len(self._complained) >= MAX_STRANGERS:
+            self._complained.clear()
+        self._complained[host] = now
+        log.warning("refused %s: it is not in ZVONOK_AGI_ALLOW (said once a minute)", host)
+
     def _no_such_route(self, session: AGISession, host: str) -> str:
         known = ", ".join(sorted(self._routes.keys() - {HEALTH_ROUTE}))
         text = (
             f"zvonok has no AGI route '{session.route[:100]}', only {known}; see dialplan/README.md. The call goes on."
         )
-        log.warning("%s: %s", _who(session, host), text)
+        log.warning("%s: %s", _who(session, host), mask_text(text))
         session.verbose(text)
         return "unknown_route"
 
@@ -201,7 +214,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the log level again. Raises `ZvonokError` if it cannot start."""
     settings = load()
-    setup_logging(settings.log_level)
+    setup_logging(settings.log_level, hidden=settings.secret_texts())
     signals = _signals()
     facts = FactSender(settings.runtime_dir / SOCKET_NAME)
     directory = Directory(settings)

@@ -82,10 +82,17 @@ class AGISession(AGI):  # type: ignore[misc]
         return self.env.get("agi_network_script", "").partition("?")[0].strip("/ ")
 
     def arguments(self) -> list[str]:
-        """The arguments after the URL, `agi_arg_1` and on, in order."""
+        """The arguments after the URL, `agi_arg_1` and on, in order.
+
+        Raises `BadRequest` unless they are the request's last lines, where Asterisk puts them: one further up was
+        smuggled in by a line break in a caller's name.
+        """
         found: list[str] = []
         while (value := self.env.get(f"agi_arg_{len(found) + 1}")) is not None:
             found.append(value.strip())
+        last = list(self.env)[len(self.env) - len(found) :]
+        if any(not key.startswith("agi_arg_") for key in last):
+            raise BadRequest("an argument stands between other lines; does a caller's name hold a line break?")
         return found
 
     def release(self) -> None:

@@ -18,7 +18,7 @@ from fastagi.agi_session import AGISession
 from fastagi.directory import LookupUnavailable
 from fastagi.facts import Announced
 from zvonok.call import Caller, Kind
-from zvonok.service import mask_number
+from zvonok.service import mask_number, mask_text
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Announcer:
             return "bad_request"
         if unknown := options - _OPTIONS:
             words = ", ".join(sorted(unknown))[:200]
-            log.warning("call %s: announce has no option %s; it has name, now, vars", uniqueid, words)
+            log.warning("call %s: announce has no option %s; it has name, now, vars", uniqueid, mask_text(words))
             session.verbose(f"zvonok: announce has no option {words}; it has name, now, vars")
 
         restricted = _is_restricted(env.get("agi_callingpres", ""))

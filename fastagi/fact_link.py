@@ -157,7 +157,7 @@ class FactReceiver:
                 continue
             try:
                 messages.append(self._decoder.decode(line))
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # that: brackets in brackets
                 self.skipped += 1
         if len(self._rest) > MAX_LINE:
             self._rest = b""

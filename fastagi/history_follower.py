@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from fastagi.journal import Journal, Position
 from fastagi.records import Changed, Record
 from zvonok.call import Call, newer
 from zvonok.errors import DatabaseError
+from zvonok.service import mask_text
 
 log = logging.getLogger(__name__)
 
@@ -88,11 +90,11 @@ class HistoryFollower:
         log.error(
             "call %s: the database refuses its row (%s); it is kept in %s",
             state.call.call_id,
-            state.reason,
+            mask_text(state.reason),
             self._refused,
         )
         try:
-            with self._refused.open("ab") as file:
+            with open(self._refused, "ab", opener=_private) as file:
                 file.write(msgspec.json.encode({"reason": state.reason, "call": state.call}) + b"\n")
         except OSError as exc:
             log.error("history: cannot write %s (%s)", self._refused, exc)
@@ -106,10 +108,15 @@ class HistoryFollower:
     def _save(self) -> None:
         temporary = self._cursor.with_suffix(".new")
         try:
-            temporary.write_bytes(msgspec.json.encode(self.position))
+            with open(temporary, "wb", opener=_private) as file:
+                file.write(msgspec.json.encode(self.position))
             temporary.replace(self._cursor)
         except OSError as exc:
             log.error("history: cannot write %s (%s)", self._cursor, exc)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def newest_states(payloads: list[bytes]) -> list[Call]:
@@ -118,7 +125,7 @@ def newest_states(payloads: list[bytes]) -> list[Call]:
     for payload in payloads:
         try:
             record = _decoder.decode(payload)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             continue  # of a later version, or damaged in a way that the checksum survived; restore has counted it
         if isinstance(record, Changed) and not record.call.test and newer(states.get(record.call.call_id), record.call):
             states[record.call.call_id] = record.call

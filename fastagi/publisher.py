@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from zvonok.call import Call, newer, wall_ms
+from zvonok.service import mask_text
 from zvonok.settings import parse_address
 
 log = logging.getLogger(__name__)
@@ -179,10 +180,10 @@ class Publisher:
             middle = len(calls) // 2
             return await self._post(session, calls[:middle]) and await self._post(session, calls[middle:])
         if not calls:
-            self._now(Link.REFUSED, "the notifier refuses our batches: %s", body[:200])
+            self._now(Link.REFUSED, "the notifier refuses our batches: %s", _said(body))
             return False
         self.set_aside += 1
-        log.error("call %s: the notifier refuses its state: %s", calls[0].call_id, body[:200])
+        log.error("call %s: the notifier refuses its state: %s", calls[0].call_id, _said(body))
         self._forget(calls)
         return True
 
@@ -196,6 +197,10 @@ class Publisher:
         if self.link is not link:
             log.warning(message, detail)
         self.link = link
+
+
+def _said(body: bytes) -> str:
+    return mask_text(body[:200].decode(errors="replace"))
 
 
 def pause(failures: int) -> float:

@@ -1,7 +1,5 @@
 """The tap's metrics, in a registry of its own, and the small HTTP listener that shows them (TAP_METRICS_LISTEN)."""
 
-import hmac
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -13,6 +11,7 @@ from prometheus_client.registry import Collector
 from zvonok.call import Call
 from zvonok.errors import ZvonokError
 from zvonok.settings import Address
+from zvonok.watchers import may_watch
 
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -74,17 +73,11 @@ async def serve_metrics(
 ) -> web.AppRunner:
     """Serve /metrics, /healthz and /readyz (503 with the `problems`, a line each) until the runner is cleaned up.
 
-    Only this host may ask, and who shows `token`. Raises ZvonokError for an address that cannot be listened on.
+    Only this host sees metrics and problems, and who shows `token`. Raises ZvonokError where it cannot listen.
     """
 
     def allowed(request: web.Request) -> bool:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if token is not None and hmac.compare_digest(given.encode(), token.encode()):
-            return True
-        try:
-            return request.remote is None or ipaddress.ip_address(request.remote).is_loopback
-        except ValueError:
-            return True  # a unix socket: its permissions have decided
+        return may_watch(request.remote, request.headers, token=token, over_unix=True)
 
     async def show(request: web.Request) -> web.Response:
         if not allowed(request):
@@ -96,7 +89,8 @@ async def serve_metrics(
 
     async def readyz(request: web.Request) -> web.Response:
         found = problems()
-        return web.json_response({"ready": not found, "problems": found}, status=503 if found else 200)
+        said = {"ready": not found} | ({"problems": found} if allowed(request) else {})
+        return web.json_response(said, status=503 if found else 200)
 
     app = web.Application()
     app.router.add_get("/metrics", show)

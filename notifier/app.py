@@ -4,15 +4,13 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from notifier import frames, process
+from notifier import addresses, frames, process
 from notifier.auth import Verifier
 from notifier.client_files import ClientFiles
 from notifier.delivery import Delivery
@@ -21,6 +19,7 @@ from notifier.history import History
 from notifier.hub import Hub, Socket
 from notifier.intake import MAX_BODY, Intake
 from notifier.limits import Limits
+from notifier.listener import Crowd, Listener, ServerLog
 from notifier.messages import MAX_MESSAGE_BYTES, Close, Heartbeat, encode
 from notifier.metrics import Metrics
 from notifier.people import People
@@ -30,14 +29,13 @@ from notifier.testcalls import Order, TestCalls
 from zvonok.call import wall_ms
 from zvonok.cli import package_version
 from zvonok.database import async_pool
-from zvonok.errors import ZvonokError
 from zvonok.service import run_until_signalled, sd_notify, setup_logging
 from zvonok.settings import Address, Settings, load
 
 log = logging.getLogger(__name__)
 
-_BACKLOG: Final = 4096
 _CONNECTIONS: Final = 4
+_COUNT_CROWD_EVERY: Final = 5  # ticks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     settings = load(needs=["INTAKE_SECRET", "AUTH_SECRET|AUTH_PUBLIC_KEY"])
-    setup_logging(settings.log_level)
+    setup_logging(settings.log_level, hidden=settings.secret_texts())
     process.tune()
 
     async def serve(stop: asyncio.Event) -> None:
@@ -79,9 +77,17 @@ class Notifier:
         self._stopping = False
         self._sessions: set[Session] = set()
         self._most_sockets = process.most_sockets()
+        is_trusted = addresses.trust(settings.trusted_proxies)
+        self._crowd = Crowd(
+            most=self._most_sockets,
+            most_of_one=self.limits.connections_per_address,
+            exempt=is_trusted,
+            refused=lambda limit: self.metrics.refused.labels(limit).inc(),
+        )
         self.intake = Intake(self.delivery, secret=settings.intake_secret, metrics=self.metrics)
         self.door = Door(
             allowed_origins=settings.allowed_origins,
+            is_trusted=is_trusted,
             metrics_token=settings.metrics_token,
             limits=self.limits,
             metrics=self.metrics,
@@ -114,8 +120,8 @@ class Notifier:
                 stack.push_async_callback(self._database.close, timeout=0.5)
             intake = await self._listen(stack, self._intake_app(), settings.intake_listen, "INTAKE_LISTEN")
             users = await self._listen(stack, self._users_app(), settings.http_listen, "HTTP_LISTEN")
-            self.addresses = {"intake": intake[1], "users": users[1]}
-            log.info("users come in at %s, states at %s", users[1], intake[1])
+            self.addresses = {"intake": intake.address, "users": users.address}
+            log.info("users come in at %s, states at %s", users.address, intake.address)
             housekeeping = process.Housekeeping(opened=lambda: self.hub.opened, held=lambda: self.hub.count)
             background = self._background = asyncio.gather(
                 self.hub.turn_wheel(self._heartbeat, self.metrics.lag), self._tick(), housekeeping.keep()
@@ -124,7 +130,7 @@ class Notifier:
                 yield
             finally:
                 self._stopping = True
-                await users[0].stop()
+                users.stop()
                 await self._close_all()
                 background.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -143,30 +149,20 @@ class Notifier:
 
     async def _listen(
         self, stack: contextlib.AsyncExitStack, app: web.Application, address: Address, name: str
-    ) -> tuple[web.BaseSite, Address]:
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=1.0, handle_signals=False)
+    ) -> Listener:
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=self.limits.silent_connection,
+            shutdown_timeout=1.0,
+            handle_signals=False,
+            logger=ServerLog(self.metrics.refused.labels("malformed").inc),
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        try:
-            if address.path is not None:
-                Path(address.path).unlink(missing_ok=True)  # noqa: ASYNC240 - nothing runs yet
-                unix = web.UnixSite(runner, address.path, backlog=_BACKLOG)
-                await unix.start()
-                Path(address.path).chmod(0o660)  # noqa: ASYNC240
-                return unix, address
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            listener = socket.create_server(
-                (address.host, address.port), family=family, backlog=_BACKLOG, reuse_port=False
-            )
-            site = web.SockSite(runner, listener, backlog=_BACKLOG)
-            await site.start()
-            return site, Address(address.host, listener.getsockname()[1])
-        except OSError as exc:
-            # No UsageError: a port that is taken now may be free soon, and systemd starts us again for anything else.
-            raise ZvonokError(
-                f"ZVONOK_{name}: cannot listen on {address} ({exc.strerror or exc}); is another notifier running, "
-                "or is the address not this host's?"
-            ) from exc
+        listener = Listener(runner, address, name=name, crowd=self._crowd)
+        stack.callback(listener.stop)
+        return listener
 
     def _users_app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_MESSAGE_BYTES)
@@ -279,9 +275,13 @@ class Notifier:
         return frames.text(encode(Heartbeat(server_time=wall_ms())))
 
     async def _tick(self) -> None:
+        tick = 0
         while True:
             await asyncio.sleep(1.0)
             self.delivery.tick()
+            tick += 1
+            if tick % _COUNT_CROWD_EVERY == 0:
+                self._crowd.forget_closed(now=asyncio.get_running_loop().time())
 
     async def _close_all(self) -> None:
         """Tell every client that we restart, spread, so that they don't all come back in the same moment."""

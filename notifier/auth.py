@@ -58,6 +58,11 @@ class Verifier:
             )
         self._only = next(iter(self._keys)) if len(self._keys) == 1 else None
 
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """The algorithms that are accepted: one for each key."""
+        return frozenset(self._keys)
+
     def verify(self, token: str) -> Identity:
         """The token's identity. Raises AuthError."""
         try:

@@ -1,9 +1,8 @@
 """The door of the users' listener: who knocks, from which page, how often; and every answer's headers."""
 
 import asyncio
-import hmac
-import ipaddress
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
@@ -11,8 +10,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from notifier.addresses import client_address
 from notifier.limits import Budget, Counter, Limits
 from notifier.metrics import Metrics
+from zvonok.watchers import may_watch
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -22,15 +23,23 @@ class Door:
     """Origins, addresses and limits of one listener."""
 
     def __init__(
-        self, *, allowed_origins: tuple[str, ...], metrics_token: str | None, limits: Limits, metrics: Metrics
+        self,
+        *,
+        allowed_origins: tuple[str, ...],
+        is_trusted: Callable[[str], bool],
+        metrics_token: str | None,
+        limits: Limits,
+        metrics: Metrics,
     ) -> None:
         self._allowed_origins = frozenset(allowed_origins)
+        self._is_trusted = is_trusted
         self._metrics_token = metrics_token
         self._limits = limits
         self._metrics = metrics
         self._waiting = Counter()
         self._failures = Budget(limits.failures_per_address, limits.failures_refill)
         self._requests = Budget(limits.requests_per_address, limits.requests_refill)
+        self._requests_of_users = Budget(limits.requests_per_user, limits.user_requests_refill)
 
     def origin_allowed(self, request: web.Request) -> bool:
         """Whether the page that asks may. Programs send no Origin; their token says who they are."""
@@ -39,7 +48,7 @@ class Door:
 
     def enter(self, request: web.Request) -> "Knock":
         """A socket that has not authenticated. Raises 429 if its address has too many, or failed too often."""
-        address = client_address(request)
+        address = self.address(request)
         if self._failures.spent(address, now=_now()):
             raise self._too_many("failures")
         if not self._waiting.enter(address, self._limits.unauthenticated_per_address):
@@ -48,9 +57,18 @@ class Door:
 
     def spend(self, request: web.Request) -> None:
         """One request of /api. Raises 429 if its address sent too many."""
-        address = client_address(request)
+        address = self.address(request)
         if self._failures.spent(address, now=_now()) or not self._requests.take(address, now=_now()):
             raise self._too_many("requests")
+
+    def spend_of_user(self, user_id: int) -> None:
+        """The same request, of this user. Raises 429 if he sent too many, from wherever."""
+        if not self._requests_of_users.take(str(user_id), now=_now()):
+            raise self._too_many("requests_of_user")
+
+    def address(self, request: web.Request) -> str:
+        """The client's address, as limits count it."""
+        return client_address(request.remote, request.headers.getall("X-Forwarded-For", ()), self._is_trusted)
 
     def failed(self, address: str) -> None:
         """An attempt to authenticate failed."""
@@ -62,11 +80,7 @@ class Door:
 
     def may_see_metrics(self, request: web.Request) -> bool:
         """Whether it asks from this host itself (not through a proxy), or with ZVONOK_METRICS_TOKEN."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if self._metrics_token is not None and scheme.lower() == "bearer":
-            return hmac.compare_digest(token.strip().encode(errors="surrogateescape"), self._metrics_token.encode())
-        proxied = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-        return not proxied and _is_loopback(request.remote)
+        return may_watch(request.remote, request.headers, token=self._metrics_token)
 
     def _too_many(self, limit: str) -> web.HTTPTooManyRequests:
         self._metrics.refused.labels(limit).inc()
@@ -92,30 +106,6 @@ class Knock:
     def failed(self) -> None:
         """Its token was refused."""
         self._door.failed(self._address)
-
-
-def client_address(request: web.Request) -> str:
-    """The peer's address; behind a proxy on this host, what that proxy saw (the last X-Forwarded-For).
-
-    An IPv6 peer counts by its /64, which is one customer's.
-    """
-    address = request.remote or "local"
-    if address == "local" or _is_loopback(address):
-        address = request.headers.get("X-Forwarded-For", address).rsplit(",", 1)[-1].strip() or address
-    return _counted_as(address)
-
-
-@lru_cache(maxsize=4096)
-def _counted_as(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
 
 
 @lru_cache(maxsize=1024)
@@ -163,14 +153,6 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in headers_for(request.host).items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "zvonok"
-
-
-@lru_cache(maxsize=1024)
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return address is not None and ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _now() -> float:

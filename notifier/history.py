@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from notifier.auth import AuthError, Verifier
-from notifier.door import Door, client_address
+from notifier.door import Door
 from notifier.people import People
 from notifier.queries import HistoryQuery
 from zvonok.call import Call, Reason
@@ -52,8 +52,9 @@ class History:
         try:
             identity = self._verifier.verify(token.strip())
         except AuthError as exc:
-            self._door.failed(client_address(request))
+            self._door.failed(self._door.address(request))
             return self._error(request, 401, str(exc))
+        self._door.spend_of_user(identity.user_id)
         try:
             query = parse(identity.user_id, dict(request.query))
         except ValueError as exc:

@@ -31,11 +31,12 @@ class Entry:
 class _Box:
     """One user's calls in order of arrival, and the call_ids that he dismissed (some perhaps before they came)."""
 
-    __slots__ = ("calls", "dismissed")
+    __slots__ = ("calls", "dismissed", "looked_at")
 
     def __init__(self) -> None:
         self.calls: dict[str, Entry] = {}
         self.dismissed: dict[str, int] = {}
+        self.looked_at: int | None = None  # when early dismissals will be looked at, if that is due at all
 
 
 class Inbox:
@@ -123,7 +124,7 @@ class Inbox:
         for known in early[: max(0, len(early) - MAX_EARLY_DISMISSALS)]:
             del box.dismissed[known]
         if call_id not in box.calls:
-            heapq.heappush(self._expiries, (now + self._recent_ttl_ms, f"{user_id}/{call_id}"))
+            self._look_at(user_id, box, now + self._recent_ttl_ms)
         return True
 
     def expire(self, *, now: int) -> int:
@@ -137,16 +138,28 @@ class Inbox:
                     self._forget(entry.call)
                     count += 1
             elif "/" in key:
-                user_id, call_id = key.split("/", 1)
-                self._forget_early_dismissal(int(user_id), call_id)
+                self._forget_early_dismissals(int(key.removesuffix("/")), now)
         return count
 
-    def _forget_early_dismissal(self, user_id: int, call_id: str) -> None:
+    def _look_at(self, user_id: int, box: _Box, at: int) -> None:
+        # One look for all of a user's: he may dismiss what he likes, as often as he likes.
+        if box.looked_at is None:
+            box.looked_at = at
+            heapq.heappush(self._expiries, (at, f"{user_id}/"))
+
+    def _forget_early_dismissals(self, user_id: int, now: int) -> None:
         box = self._boxes.get(user_id)
-        if box is not None and call_id not in box.calls:
-            box.dismissed.pop(call_id, None)
-            if not box.calls and not box.dismissed:
-                del self._boxes[user_id]
+        if box is None:
+            return
+        box.looked_at = None
+        early = {call_id: at for call_id, at in box.dismissed.items() if call_id not in box.calls}
+        for call_id, at in early.items():
+            if at + self._recent_ttl_ms <= now:
+                del box.dismissed[call_id]
+            else:
+                self._look_at(user_id, box, at + self._recent_ttl_ms)
+        if not box.calls and not box.dismissed:
+            del self._boxes[user_id]
 
     def _drop_oldest_ended(self, box: _Box) -> None:
         oldest = next((entry for entry in box.calls.values() if entry.expires_at is not None), None)

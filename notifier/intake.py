@@ -5,7 +5,6 @@ or not at all: a bad call answers 400 with its index, so that the tap can set it
 states come.
 """
 
-import hmac
 import logging
 import secrets
 import time
@@ -15,9 +14,11 @@ from typing import Annotated, Final
 import msgspec
 from aiohttp import web
 
+from notifier.auth import MAX_USER_ID
 from notifier.delivery import Delivery
 from notifier.metrics import Metrics
 from zvonok.call import Call, State
+from zvonok.watchers import same_secret
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +28,17 @@ MAX_TEXT: Final = 1024
 _TWO_RUNS_LOG_S: Final = 60.0
 
 PBXName = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+# JavaScript's numbers are exact up to here; a time or a revision beyond it is a mistake.
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """The body. `live` names every live call of this PBX, null if that is not known; `now`: the PBX's clock, ms."""
 
     pbx: PBXName
-    run: int
-    seq: int
-    now: int
+    run: Whole
+    seq: Whole
+    now: Whole
     calls: list[Call]
     live: list[str] | None = None
 
@@ -83,16 +86,14 @@ class Intake:
     def __init__(self, delivery: Delivery, *, secret: str, metrics: Metrics) -> None:
         self.boot = secrets.token_hex(8)
         self._delivery = delivery
-        self._secret = secret.encode()
+        self._secret = secret
         self._metrics = metrics
         self._runs: dict[str, _Run] = {}
 
     def authorized(self, request: web.Request) -> bool:
         """Whether the request bears the intake secret; takes the same time however much of it is right."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(
-            token.strip().encode(errors="surrogateescape"), self._secret
-        )
+        return scheme.lower() == "bearer" and same_secret(token, self._secret)
 
     def stale(self, pbx: str) -> int:
         """How many batches of an older run of this PBX were dropped since its newest run began."""
@@ -175,8 +176,10 @@ class Intake:
             return f"the call's pbx is not {pbx!r}"
         if not 0 < len(call.call_id) <= 64 or "/" in call.call_id:
             return "call_id must have 1 to 64 characters and no slash"
-        if call.user_id <= 0:
-            return "user_id must be positive"
+        if not 0 < call.user_id <= MAX_USER_ID:
+            return "user_id must be a positive 64-bit number"
+        if not all(0 <= number < 2**53 for number in _numbers(call)):
+            return "rev and times must be milliseconds from 0 to 2^53"
         if any(text is not None and len(text) > MAX_TEXT for text in texts):
             return f"a text is longer than {MAX_TEXT} characters"
         if caller.url is not None and (
@@ -202,6 +205,11 @@ class Intake:
         )
 
 
+def _numbers(call: Call) -> tuple[int, ...]:
+    """The numbers of a call that are calculated with."""
+    return (call.rev, call.ring_started_at, call.answered_at or 0, call.ended_at or 0)
+
+
 def _offender(body: bytes) -> int | None:
     """Which of the calls does not decode, if that is all that is wrong."""
     try:
@@ -211,6 +219,6 @@ def _offender(body: bytes) -> int | None:
     for index, raw in enumerate(calls):
         try:
             msgspec.json.decode(raw, type=Call)
-        except (msgspec.MsgspecError, UnicodeError):
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return index
     return None

@@ -27,6 +27,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     drain_per_second: int = 5000
     requests_per_address: float = 300.0
     requests_refill: float = 30.0
+    requests_per_user: float = 60.0
+    user_requests_refill: float = 5.0
+    connections_per_address: int = 4096
+    silent_connection: float = 15.0
 
 
 class Bucket:

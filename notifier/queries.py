@@ -2,13 +2,13 @@
 
 import logging
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from notifier.messages import Number
 from zvonok.call import Call, Caller, Kind
+from zvonok.card_url import card_url as filled_in
 from zvonok.database import AsyncConnection
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ async def caller(db: Pool, number: str, called: str, *, card_url: str | None) ->
         id=found.id,
         company=found.company,
         matches=found.matches,
-        url=_card_url(card_url, kind=found.kind, number=shown, record=found.id),
+        url=filled_in(card_url, kind=found.kind, number=shown, record=found.id),
     )
 
 
@@ -93,13 +93,3 @@ async def history(db: Pool, query: HistoryQuery) -> list[Call]:
         except msgspec.MsgspecError as exc:  # one odd row must not hide the others
             log.warning("a row of user %d's history is left out: %s", query.user_id, exc)
     return calls
-
-
-def _card_url(template: str | None, *, kind: Kind, number: str, record: int | None) -> str | None:
-    """The CRM's page about the caller; None if the template asks for an id and the caller has none."""
-    if template is None or ("{id}" in template and record is None):
-        return None
-    values = {"{kind}": str(kind), "{id}": str(record), "{number}": quote(number, safe="")}
-    for place, value in values.items():
-        template = template.replace(place, value)
-    return template

@@ -272,10 +272,10 @@ class Session:
             message = await self._ws.receive()
             self._heard_at = now = _now()
             match message.type:
+                case WSMsgType.TEXT | WSMsgType.PING | WSMsgType.PONG if not self._within_budget(limits, now):
+                    self.close(Close.BAD_MESSAGE, "too many messages")
                 case WSMsgType.PONG:
                     continue
-                case WSMsgType.TEXT | WSMsgType.PING if not self._within_budget(limits, now):
-                    self.close(Close.BAD_MESSAGE, "too many messages")
                 case WSMsgType.TEXT:
                     self._handle(message.data)
                 case WSMsgType.PING:

@@ -12,6 +12,7 @@ import msgspec
 
 from notifier.testcalls import Order, Step
 from notifier.token import _user_id
+from zvonok.cli import plain
 from zvonok.errors import ZvonokError
 from zvonok.settings import Settings, load, parse_address
 
@@ -94,7 +95,7 @@ def _tell(step: Step, order: Order) -> bool:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(plain(line) + "\n")  # names are the CRM's, and anybody's there
     sys.stdout.flush()
 
 

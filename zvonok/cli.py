@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 # Where `zvonok check` finds its sections: each module has `findings(settings) -> Iterator[Finding]`.
-CHECKS: tuple[str, ...] = ("sql.check", "fastagi.check", "notifier.check")
+CHECKS: tuple[str, ...] = ("zvonok.exposure", "sql.check", "fastagi.check", "notifier.check")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(args)
     except UsageError as exc:
-        print(f"zvonok {wanted}: {exc}", file=sys.stderr)
+        print(plain(f"zvonok {wanted}: {exc}"), file=sys.stderr)
         return 2
     except ZvonokError as exc:
-        print(f"zvonok {wanted}: {exc}", file=sys.stderr)
+        print(plain(f"zvonok {wanted}: {exc}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -60,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def check_sections() -> list[Callable[..., object]]:
     """The sections of `zvonok check`, loaded."""
     return [import_module(module).findings for module in CHECKS]
+
+
+def plain(text: str) -> str:
+    """`text` fit for a terminal: what other programs said in it, and tables, may not steer the screen."""
+    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
 
 
 def package_version() -> str:

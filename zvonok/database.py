@@ -16,15 +16,15 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from zvonok.errors import DatabaseError
+from zvonok.service import mask_text
 
 T = TypeVar("T")
 
 SyncConnection = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
-# The first lookup of a connection costs 5-95 ms (catalogs, plans), so each connection does one before it serves,
-# with numbers as calls bring them: one without a key ('0') leaves half of the plans to the first call.
-WARM_UP: Final = "SELECT zvonok.identify('+79990000000', '100')"
+# The first lookup of a connection costs 5-95 ms (catalogs, plans), so each connection does one before it serves.
+_WARM_UP: Final = "SELECT zvonok.identify('0', '0')"
 
 
 def connect_options(url: str, *, name: str, statement_timeout_ms: int) -> dict[str, Any]:
@@ -112,8 +112,8 @@ def cut_socket(connection: SyncConnection | AsyncConnection) -> None:
 
 
 def explain(exc: psycopg.Error) -> str:
-    """What went wrong and what to do next, in one sentence, without the connection's password."""
-    said = " ".join((exc.diag.message_primary or str(exc) or type(exc).__name__).split())
+    """What went wrong and what to do next, in one sentence, without the connection's password and full numbers."""
+    said = mask_text(" ".join((exc.diag.message_primary or str(exc) or type(exc).__name__).split()))
     if isinstance(exc, errors.UndefinedFunction | errors.UndefinedTable | errors.InvalidSchemaName):
         return f"the database lacks our objects ({said}): run `zvonok migrate`"
     if isinstance(exc, errors.InsufficientPrivilege):
@@ -130,7 +130,7 @@ def explain(exc: psycopg.Error) -> str:
 def _warm(connection: SyncConnection) -> None:
     # A database not yet migrated must not keep connections from the pool: the lookups themselves will say so.
     try:
-        connection.execute(WARM_UP)
+        connection.execute(_WARM_UP)
     except (errors.UndefinedFunction, errors.InvalidSchemaName, errors.InsufficientPrivilege, errors.QueryCanceled):
         return
 

@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from zvonok import settings
@@ -16,7 +16,10 @@ from zvonok.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
-_JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+MIN_HIDDEN: Final = 8
+
+_JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}")
+_LONG_NUMBER: Final = re.compile(r"\+?\d(?:[\d ()-]*\d){6,}")
 
 
 def mask_number(number: str | None) -> str:
@@ -34,6 +37,15 @@ def mask_number(number: str | None) -> str:
     return clean if digits <= 4 and len(clean) <= 8 else "…" + clean[-4:]
 
 
+def mask_text(text: str) -> str:
+    """`text` that somebody else made, fit for logs: what looks like a phone number shows its last four digits.
+
+    >>> mask_text('invalid input syntax for type bigint: "+7 (927) 139-09-07"')
+    'invalid input syntax for type bigint: "…0907"'
+    """
+    return _LONG_NUMBER.sub(lambda found: "…" + "".join(filter(str.isdigit, found[0]))[-4:], text)
+
+
 def _escape(text: str) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
@@ -41,12 +53,15 @@ def _escape(text: str) -> str:
 class _Formatter(logging.Formatter):
     """One line a record, with journald's priority prefix where stderr is the journal; control characters escaped.
 
-    A traceback takes more lines, each of them escaped and with the prefix.
+    A traceback takes more lines, each of them escaped and with the prefix. Tokens and the `hidden` texts are not shown,
+    whoever put them there.
     """
 
-    def __init__(self, *, journal: bool) -> None:
+    def __init__(self, *, journal: bool, hidden: Iterable[str] = ()) -> None:
         super().__init__("%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)-7s %(name)s: %(message)s")
         self._journal = journal
+        patterns = [re.escape(text) for text in hidden if len(text) >= MIN_HIDDEN]
+        self._hidden = re.compile("|".join(patterns)) if patterns else None
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return _escape(super().formatMessage(record))
@@ -56,6 +71,8 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = _JWT.sub("<token>", super().format(record))
+        if self._hidden is not None:
+            text = self._hidden.sub("<secret>", text)
         if not self._journal:
             return text
         priority = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}.get(record.levelname, 6)
@@ -71,10 +88,14 @@ def _stderr_is_journal() -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{stat.st_dev}:{stat.st_ino}"
 
 
-def setup_logging(level: str) -> None:
-    """Log to stderr from now on: with priorities for journald if it is the journal (sd-daemon(3)), with times else."""
+def setup_logging(level: str, *, hidden: Iterable[str] = ()) -> None:
+    """Log to stderr from now on: with priorities for journald if it is the journal (sd-daemon(3)), with times else.
+
+    `hidden`: texts that must never be logged, such as `Settings.secret_texts()`; shorter than MIN_HIDDEN they are words
+    that may stand anywhere.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(journal=_stderr_is_journal()))
+    handler.setFormatter(_Formatter(journal=_stderr_is_journal(), hidden=hidden))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 from dotenv.parser import parse_stream
@@ -22,6 +22,7 @@ from zvonok.errors import SettingsError
 PREFIX: Final = "ZVONOK_"
 ENV_FILE: Final = PREFIX + "ENV_FILE"
 MIN_SECRET_BYTES: Final = 32
+_MIN_DIFFERENT: Final = 8  # characters; of 32 random hexadecimal digits hardly ever fewer than 10 are
 _TOOLS: Final = ("TEST_", "LAB_", "DEMO_")  # variables of the test and demo tools: not ours to judge
 SECRETS: Final = frozenset(
     {"DATABASE_URL", "AMI_SECRET", "INTAKE_SECRET", "AUTH_SECRET", "AUTH_PUBLIC_KEY", "METRICS_TOKEN", "NATS_URL"}
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     auth_secret: str | None = None
     auth_public_key: str | None = None
     allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     metrics_token: str | None = None
     tap_metrics_listen: Address | None = None
     nats_url: str | None = None
@@ -77,6 +79,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if (value := getattr(self, field.name)) != field.default
         )
         return f"Settings({', '.join(shown)})"
+
+    def secret_texts(self) -> tuple[str, ...]:
+        """Everything in these settings that must not be seen, passwords in URLs by themselves as well."""
+        texts = {getattr(self, name.lower()) for name in SECRETS} - {self.auth_public_key, None}
+        for url in (self.database_url, self.nats_url):
+            texts |= {quoted for quoted in (_password(url),) if quoted} | {unquote(_password(url) or "")}
+        return tuple(sorted((text for text in texts if text), key=len, reverse=True))
 
     def variables(self) -> dict[str, str]:
         """The environment that loads these settings again, for a child process: defaults are left out."""
@@ -113,7 +122,7 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
         try:
             values[name.lower()] = _PARSERS.get(name, _text)(text)
         except ValueError as exc:
-            shown = "" if name in SECRETS else f" (is {text[:80]!r})"
+            shown = "" if name in SECRETS or "@" in text else f" (is {text[:80]!r})"
             problems.append(f"{PREFIX}{name}: {exc}{shown}")
     wrong = {problem.split(":", 1)[0].removesuffix("_FILE") for problem in problems}
     for name in needs:
@@ -195,6 +204,13 @@ def _text(text: str) -> str:
     return text
 
 
+def _password(url: str | None) -> str | None:
+    try:
+        return urlsplit(url).password if url else None
+    except ValueError:
+        return None
+
+
 def parse_address(text: str) -> Address:
     """An `Address` from `host:port`, `[v6]:port` or `unix:/path`. Raises ValueError."""
     if text.startswith("unix:"):
@@ -230,6 +246,8 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
 def _secret(text: str) -> str:
     if len(_text(text).encode()) < MIN_SECRET_BYTES:
         raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes; make one with: openssl rand -hex 32")
+    if len(set(text)) < _MIN_DIFFERENT:
+        raise ValueError("repeats a few characters and can be guessed; make one with: openssl rand -hex 32")
     return text
 
 
@@ -283,8 +301,11 @@ def _notifier_url(text: str) -> str:
     if text.startswith("unix:"):
         parse_address(text)
         return text
-    if _web_address(_text(text)) is None:
+    url = _web_address(_text(text))
+    if url is None:
         raise ValueError("must be http(s)://host:port, or unix:/path")
+    if url.username is not None:
+        raise ValueError("must not hold a user or password: ZVONOK_INTAKE_SECRET is what the notifier asks for")
     return text.rstrip("/")
 
 
@@ -340,6 +361,8 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "AUTH_SECRET": _secret,
     "AUTH_PUBLIC_KEY": _public_key,
     "ALLOWED_ORIGINS": _origins,
+    "TRUSTED_PROXIES": _networks,
+    "METRICS_TOKEN": _secret,
     "TAP_METRICS_LISTEN": parse_address,
     "CRM_CARD_URL": _card_url,
     "STATE_DIR": _directory,

@@ -89,6 +89,13 @@ def test_a_line_break_in_a_name_cannot_smuggle_in_another_number() -> None:
         talk(b"".join(request("101", calleridname="x\nagi_arg_1: 102")))
 
 
+@pytest.mark.parametrize("arguments", [[], ["101"], ["101", "1760000000.1", ""]])
+def test_nor_can_it_smuggle_in_an_argument_that_the_dialplan_did_not_give(arguments: list[str]) -> None:
+    name = f"x\nagi_arg_{len(arguments) + 1}: now"
+    with pytest.raises(BadRequest, match="between other lines"):
+        talk(b"".join(request(*arguments, calleridname=name)), lambda session: session.arguments())
+
+
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02", b"\n", b"\n\n", b"x" * 100_000])
 def test_what_is_no_agi_request_ends_at_once(sent: bytes) -> None:
     started = time.monotonic()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from notifier.auth import AuthError, Verifier, issue
 from tests.notifier_server import AUTH_SECRET, settings
 from zvonok.errors import SettingsError
+from zvonok.settings import load
 
 CLAIMS = {"sub": "7", "aud": "zvonok", "exp": 9_999_999_999}
 KEYS = {
@@ -64,6 +65,17 @@ def test_an_unfit_public_key_stops_the_start(key: rsa.RSAPrivateKey | ec.Ellipti
 def test_without_a_key_nothing_starts() -> None:
     with pytest.raises(SettingsError, match="ZVONOK_AUTH_SECRET"):
         Verifier(settings(auth_secret=None))
+
+
+def test_a_private_key_in_place_of_the_public_one_is_refused_and_not_shown() -> None:
+    private = (
+        KEYS["RS256"]
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+    with pytest.raises(SettingsError) as refused_key:
+        load({"ZVONOK_AUTH_PUBLIC_KEY": private})
+    assert private[100:140] not in str(refused_key.value)
 
 
 @pytest.mark.parametrize("sub", ["", "0", "-1", "1.0", "1 ", "٣", "9" * 20, True, 1.0, None, [1], {"a": 1}, 2**63])

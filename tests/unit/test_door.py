@@ -6,10 +6,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import make_mocked_request
 
+from notifier.addresses import client_address, trust
 from notifier.client_files import CLIENT_DIRECTORY, ClientFiles
-from notifier.door import client_address, headers_for, same_host
+from notifier.door import headers_for, same_host
 from notifier.limits import Limits
 from tests.notifier_server import Server, running, token
 
@@ -39,17 +39,24 @@ def test_a_page_is_ours_if_its_name_and_port_are(origin: str, host: str, same: b
 
 
 @pytest.mark.parametrize(("peer", "forwarded", "address"), [
-    ("203.0.113.5", None, "203.0.113.5"),
-    ("203.0.113.5", "10.0.0.1", "203.0.113.5"),
-    ("127.0.0.1", "10.0.0.1, 203.0.113.9", "203.0.113.9"),
-    ("::1", "2001:db8::1", "2001:db8::/64"),
-    ("::ffff:10.0.0.1", None, "10.0.0.1"),
-    ("127.0.0.1", "x" * 500, "x" * 64),
+    ("203.0.113.5", [], "203.0.113.5"),
+    ("203.0.113.5", ["10.0.0.1"], "203.0.113.5"),
+    ("127.0.0.1", ["10.0.0.1, 203.0.113.9"], "203.0.113.9"),
+    ("127.0.0.1", ["10.0.0.1", "203.0.113.9"], "203.0.113.9"),
+    ("10.1.0.7", ["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+    ("127.0.0.1", ["6.6.6.6, 203.0.113.9, 10.1.0.7, 10.1.0.8"], "203.0.113.9"),
+    ("10.1.0.7", [], "10.1.0.7"),
+    ("::ffff:10.1.0.7", ["203.0.113.9"], "203.0.113.9"),
+    (None, ["203.0.113.9"], "203.0.113.9"),
+    (None, [], "local"),
+    ("::1", ["2001:db8::1"], "2001:db8::/64"),
+    ("::ffff:10.0.0.1", [], "10.0.0.1"),
+    ("127.0.0.1", ["x" * 500], "x" * 64),
 ])  # fmt: skip
-def test_an_address_is_the_peers_or_what_our_own_proxy_saw(peer: str, forwarded: str | None, address: str) -> None:
-    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
-    request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
-    assert client_address(request) == address
+def test_an_address_is_the_peers_or_what_a_trusted_proxy_saw(
+    peer: str | None, forwarded: list[str], address: str
+) -> None:
+    assert client_address(peer, forwarded, trust(("127.0.0.0/8", "::1/128", "10.1.0.0/24"))) == address
 
 
 def test_the_policy_names_our_own_sockets_and_nothing_that_a_host_header_smuggles_in() -> None:

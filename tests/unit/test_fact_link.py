@@ -111,6 +111,7 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 async def test_garbage_is_skipped_and_the_next_fact_arrives(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "facts.sock"
     garbage = [b"\n", b"{\n", b"[]\n", b"\xff\xfe\n", b'{"type":"alien"}\n', b'{"type":"announced"}\n', b"x" * 200_000]
+    garbage += [b"[" * 5000 + b"\n", b'{"type":"announced","x":' + b"[" * 5000 + b"\n"]
     async with tap(path) as received:
         _, writer = await asyncio.open_unix_connection(str(path))
         for data in garbage:

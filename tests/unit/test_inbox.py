@@ -1,5 +1,7 @@
 """The inbox: what is kept, for how long, and what is news."""
 
+import tracemalloc
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +96,20 @@ def test_a_dismissal_is_the_users_own() -> None:
     box.offer(call("c"), now=NOW)
     box.dismiss(2, "c", now=NOW)
     assert box.of_user(1)[1] == []
+
+
+def test_a_user_who_dismisses_without_end_costs_a_bounded_amount_of_memory() -> None:
+    box = inbox()
+    for number in range(100_000):
+        box.dismiss(1, f"never-{number}", now=NOW + number)
+    tracemalloc.start()
+    for number in range(100_000):
+        box.dismiss(1, f"again-{number}", now=NOW + 100_000)
+    assert tracemalloc.get_traced_memory()[0] < 64 * 1024
+    tracemalloc.stop()
+    box.expire(now=NOW + 100_000 + 2 * TTL)
+    box.expire(now=NOW + 100_000 + 4 * TTL)
+    assert box.dismiss(1, "again-99999", now=NOW + 100_000 + 4 * TTL)  # it was forgotten
 
 
 def test_nobody_fills_the_memory_with_dismissals_or_calls() -> None:

@@ -64,6 +64,12 @@ async def test_a_bad_call_is_named_by_its_index_and_nothing_of_the_batch_is_take
         {"ended_at": 5, "end": None, "state": State.ENDED},
         {"caller": Caller(name="x" * 1025)},
         {"caller": Caller(url="javascript:alert(1)")},
+        {"user_id": 2**63},
+        {"rev": 2**53},
+        {"rev": -1},
+        {"ring_started_at": 2**53},
+        {"ring_started_at": -1},
+        {"state": State.TALKING, "answered_at": 10**30},
     ],
     ids=str,
 )

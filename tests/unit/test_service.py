@@ -12,6 +12,7 @@ import pytest
 
 from tests.levels import within
 from zvonok import service
+from zvonok.settings import Settings
 
 
 @pytest.fixture
@@ -54,6 +55,38 @@ def test_a_log_line_stays_one_line_whatever_a_caller_calls_himself(
     logging.getLogger("tap").info("caller %s", "Bob\n<2>kernel: \x1b[31mpanic")
     (line,) = capsys.readouterr().err.splitlines()
     assert r"Bob\x0a<2>kernel: \x1b[31mpanic" in line
+
+
+def test_a_secret_of_the_settings_never_reaches_the_log_whoever_logs_it(
+    capsys: pytest.CaptureFixture[str], restored_logging: None
+) -> None:
+    secret, password = "0123456789abcdef" * 4, "p@ss word"
+    found = Settings(intake_secret=secret, ami_secret="short", database_url="postgresql://u:p%40ss%20word@h/db")
+    service.setup_logging("INFO", hidden=found.secret_texts())
+    log = logging.getLogger("library")
+    log.info("Authorization: Bearer %s", secret)
+    log.error("cannot connect with %s, %s, or as %s", found.database_url, "p%40ss%20word", password)
+    try:
+        int(f"x{secret}")
+    except ValueError:
+        log.exception("a mistake that is %s", "short")
+    text = capsys.readouterr().err
+    assert not any(hidden in text for hidden in (secret, password, "p%40ss%20word"))
+    assert "<secret>" in text
+    assert "short" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("lookup of 79271390907 failed", "lookup of …0907 failed"),
+        ("+7 (927) 139-09-07 and 8-495-123-45-67", "…0907 and …4567"),
+        ("cannot reach 127.0.0.1 port 5432: errno 111", "cannot reach 127.0.0.1 port 5432: errno 111"),
+        ("extension 101 of call 17.5", "extension 101 of call 17.5"),
+    ],
+)
+def test_what_looks_like_a_number_in_somebody_elses_words_is_masked(text: str, shown: str) -> None:
+    assert service.mask_text(text) == shown
 
 
 def test_a_token_never_reaches_the_log_not_even_in_a_traceback(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from zvonok.errors import SettingsError
 from zvonok.settings import PREFIX, SECRETS, Address, Settings, load, names, parse_address
 
-SECRET = "s3cr3t-" + "x" * 40
+SECRET = "s3cr3t-" + "xyz" * 14
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +81,12 @@ def test_every_problem_is_reported_at_once_by_the_variables_name() -> None:
         ("CRM_CARD_URL", "javascript:alert({id})", "http(s)"),
         ("CRM_CARD_URL", "https://crm/{name}", "{number}"),
         ("AUTH_SECRET", "x" * 31, "32 bytes"),
+        ("INTAKE_SECRET", "x" * 31, "32 bytes"),
+        ("METRICS_TOKEN", "a-short-token", "32 bytes"),
+        ("AUTH_SECRET", "x" * 64, "can be guessed"),
+        ("INTAKE_SECRET", "changed" * 9, "can be guessed"),
+        ("NOTIFIER_URL", "http://tap:hunter22@10.0.0.5:5005", "must not hold a user or password"),
+        ("TRUSTED_PROXIES", "nginx", "not an IP address or network"),
         ("AUTH_PUBLIC_KEY", "not a key", "PEM"),
         ("STATE_DIR", "var", "absolute"),
         ("LOG_LEVEL", "loud", "WARNING"),
@@ -150,7 +156,7 @@ def test_an_env_file_in_another_encoding_is_a_problem_not_a_traceback(tmp_path: 
 
 def test_a_dollar_and_a_hash_in_a_secret_are_taken_as_they_are(tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
-    secret = "a$HOME-${PATH}#" + "z" * 32
+    secret = "a$HOME-${PATH}#" + "zvonok" * 6
     env_file.write_text(f"ZVONOK_AUTH_SECRET={secret}\n")
     assert load({"HOME": "/root", "ZVONOK_ENV_FILE": str(env_file)}).auth_secret == secret
 

@@ -105,7 +105,7 @@ async def test_a_killed_testcall_ends_its_call() -> None:
 
 async def test_testcall_says_what_to_do_about_a_wrong_secret_or_no_notifier() -> None:
     async with running() as server:
-        command = await ask_for_a_call(server, "--user", "1", secret="w" * 32)
+        command = await ask_for_a_call(server, "--user", "1", secret="another-secret-of-32-bytes-or-more")
         _, err = await command.communicate()
         assert (command.returncode, b"ZVONOK_INTAKE_SECRET" in err) == (1, True)
     command = await ask_for_a_call(server, "--user", "1")
