@@ -2,7 +2,9 @@
 
 A fixed pool of threads, each blocking in accept() on the one listening socket: the kernel hands a call straight to a
 sleeping worker, no thread is started and nothing is queued in between (measured against event loops and a thread for
-each connection: tests/benchmarks/agi). The main thread only waits for signals and feeds the watchdog.
+each connection: tests/benchmarks/agi). Python runs one thread at a time, and each that wakes up costs a struggle for
+it; so only TURNS of the workers take calls and the others sleep, until one of those who do has to wait for its peer or
+the database. The main thread only waits for signals and feeds the watchdog.
 """
 
 import argparse
@@ -33,6 +35,7 @@ from zvonok.settings import Address, load
 log = logging.getLogger(__name__)
 
 WORKERS: Final = 64
+TURNS: Final = 4
 BACKLOG: Final = 4_096  # the kernel caps it at net.core.somaxconn
 OUT_OF_DESCRIPTORS_PAUSE: Final = 0.05  # s
 STOP_TIMEOUT: Final = 2.0  # s; longer than any session
@@ -62,6 +65,7 @@ class AgiServer:
         self._busy: set[int] = set()
         self._complained: dict[str, float] = {}
         self._stopping = False
+        self._turns: SimpleQueue[None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._listener = _listen(address)
         host, port = self._listener.getsockname()[:2]
@@ -75,6 +79,8 @@ class AgiServer:
 
     def start(self) -> None:
         """Start the workers. From here on calls are answered."""
+        for _ in range(TURNS):
+            self._turns.put(None)
         for number in range(self._workers):
             thread = threading.Thread(target=self._work, args=(number,), name=f"agi-{number}", daemon=True)
             self._threads.append(thread)
@@ -83,6 +89,8 @@ class AgiServer:
     def stop(self, *, timeout: float) -> bool:
         """Take no more calls and let those in hand finish: whether all did within `timeout` seconds."""
         self._stopping = True
+        for _ in range(self._workers):
+            self._turns.put(None)
         # Wakes every worker that sleeps in accept(); close() would not.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -96,7 +104,18 @@ class AgiServer:
         return len(self._busy) >= self._workers
 
     def _work(self, number: int) -> None:
+        has_turn = False
+
+        def step_aside() -> None:
+            nonlocal has_turn
+            has_turn = False
+            self._turns.put(None)
+
         while not self._stopping:
+            if not has_turn:
+                self._turns.get()
+                has_turn = True
+                continue
             try:
                 sock, peer = self._listener.accept()
             except OSError as exc:
@@ -109,19 +128,19 @@ class AgiServer:
             self._busy.add(number)
             try:
                 with sock:
-                    result = self._serve(sock, peer[0])
+                    result = self._serve(sock, peer[0], step_aside)
             finally:
                 self._busy.discard(number)
             if result != HEALTH_ROUTE:
                 self.tally.count(number, result, time.monotonic() - started)
 
-    def _serve(self, sock: socket.socket, host: str) -> str:
+    def _serve(self, sock: socket.socket, host: str, step_aside: Callable[[], None]) -> str:
         if not self._allowed(host):
             self._complain(host)
             return "refused"
         session: AGISession | None = None
         try:
-            session = AGISession(sock, crowded=self._crowded)
+            session = AGISession(sock, crowded=self._crowded, step_aside=step_aside)
             route = self._routes.get(session.route)
             if route is None:
                 return self._no_such_route(session, host)
@@ -218,7 +237,7 @@ def run(args: argparse.Namespace) -> int:
     signals = _signals()
     facts = FactSender(settings.runtime_dir / SOCKET_NAME)
     directory = Directory(settings)
-    announcer = announce.Announcer(who_calls=directory.caller, send_fact=facts.send)
+    announcer = announce.Announcer(remembered=directory.cached_caller, who_calls=directory.caller, send_fact=facts.send)
     server = AgiServer(settings.agi_listen, {announce.ROUTE: announcer}, allow=settings.agi_allow)
     gc.collect()
     gc.freeze()  # what was loaded so far stays: the collector need not look at it during calls

@@ -32,6 +32,7 @@ __all__ = ["AGIError", "AGIException", "AGIHangup", "AGISession", "BadRequest", 
 
 ENV_DEADLINE: Final = 0.5  # s from accept to the blank line that ends the request
 SESSION_DEADLINE: Final = 0.9  # s from accept to the last reply; PATIENCE more at the very most
+STALL: Final = 0.004  # s of a peer's silence after which others are let past (a tick of most kernels)
 PATIENCE: Final = 0.1  # s a silent peer may keep a worker while no other worker is free
 MAX_REQUEST: Final = 32_768  # bytes; a request of Asterisk has about 700
 MAX_REPLY: Final = 16_384  # bytes; res_agi's own buffer has 8,192
@@ -39,7 +40,8 @@ MAX_COMMAND: Final = 8_190  # bytes with the line feed, below res_agi's buffer (
 
 _CHUNK: Final = 8_192
 # A kernel time-out costs one system call for a session; Python's own would put a poll() before each recv().
-_RCVTIMEO: Final = struct.pack("ll", 0, int(PATIENCE * 1_000_000))
+_STALL: Final = struct.pack("ll", 0, int(STALL * 1_000_000))
+_PATIENCE: Final = struct.pack("ll", 0, int(PATIENCE * 1_000_000))
 _UNSAFE: Final = {0: None, 10: None, 13: None, 34: '\\"', 92: "\\\\"}
 _LINE_BREAKS: Final = {0: None, 10: None, 13: None}
 
@@ -56,24 +58,38 @@ def _nobody_waits() -> bool:
     return False
 
 
+def _nobody_is_behind() -> None:
+    pass
+
+
 class AGISession(AGI):  # type: ignore[misc]
     """A session on a connected, blocking socket; the request has been read when the constructor returns.
 
     `env` holds the request's lines (`agi_uniqueid` and so on) as text. `crowded` tells whether every worker is busy:
-    then a silent peer is given up after PATIENCE. Use it in one thread, and `release` it in the end.
+    then a silent peer is given up after PATIENCE. `step_aside` is called once, when the peer is silent for STALL: the
+    session is going to wait, and somebody else should take the next call. A route calls it too before it waits for
+    anything else. Use a session in one thread, and `release` it in the end.
 
     Raises `BadRequest`, `PeerTooSlow`, or `AGIHangup` if the peer is gone; the commands raise these as well, and
     `AGIError` where Asterisk refuses one.
     """
 
-    def __init__(self, sock: socket.socket, *, crowded: Callable[[], bool] = _nobody_waits) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        crowded: Callable[[], bool] = _nobody_waits,
+        step_aside: Callable[[], None] = _nobody_is_behind,
+    ) -> None:
         # Not super().__init__(): it installs a signal handler and prints the request.
         self.started = time.monotonic()
         self.env: dict[str, str] = {}
         self._sock = sock
         self._crowded = crowded
+        self._on_wait = step_aside
+        self._aside = False
         self._unread = b""
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RCVTIMEO)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _STALL)
         self._get_agi_env()
 
     @property
@@ -98,6 +114,13 @@ class AGISession(AGI):  # type: ignore[misc]
     def release(self) -> None:
         """Give the call back to the dialplan: Asterisk goes on as soon as the connection is closed."""
         self._sock.close()
+
+    def step_aside(self) -> None:
+        """This session is going to wait: let others past. Twice is harmless."""
+        if not self._aside:
+            self._aside = True
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
+            self._on_wait()
 
     def _get_agi_env(self) -> None:
         until = self.started + ENV_DEADLINE
@@ -126,8 +149,10 @@ class AGISession(AGI):  # type: ignore[misc]
         while time.monotonic() < until:
             try:
                 data = self._sock.recv(_CHUNK)
-            except BlockingIOError:  # PATIENCE is over
-                if self._crowded():
+            except BlockingIOError:  # STALL is over, or PATIENCE
+                if not self._aside:
+                    self.step_aside()
+                elif self._crowded():
                     raise PeerTooSlow(f"silent for {PATIENCE:g} s while other calls wait for a worker") from None
                 continue
             except OSError as exc:

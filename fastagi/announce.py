@@ -49,6 +49,8 @@ class Status(StrEnum):
 
 WhoCalls = Callable[[str], Caller]
 """`Directory.caller`: who has a number, within the directory's budget. Raises `LookupUnavailable`."""
+Remembered = Callable[[str], Caller | None]
+"""`Directory.cached_caller`: who has a number, if that is known without waiting."""
 
 
 class Announcer:
@@ -57,7 +59,8 @@ class Announcer:
     `send_fact` must not wait. It gets the fact after the call was released.
     """
 
-    def __init__(self, *, who_calls: WhoCalls, send_fact: Callable[[Announced], None]) -> None:
+    def __init__(self, *, remembered: Remembered, who_calls: WhoCalls, send_fact: Callable[[Announced], None]) -> None:
+        self._remembered = remembered
         self._who_calls = who_calls
         self._send_fact = send_fact
 
@@ -83,7 +86,7 @@ class Announcer:
         result = "announced"
         try:
             if options & {"vars", "name"}:
-                status, caller = self._look_up(uniqueid, caller_number)
+                status, caller = self._look_up(session, uniqueid, caller_number)
                 result = status.lower()
                 _answer(session, options, status, caller)
         finally:
@@ -104,11 +107,14 @@ class Announcer:
             )
         return result
 
-    def _look_up(self, uniqueid: str, number: str | None) -> tuple[Status, Caller | None]:
+    def _look_up(self, session: AGISession, uniqueid: str, number: str | None) -> tuple[Status, Caller | None]:
         if number is None:  # hidden or absent: nobody to ask for
             return Status.UNKNOWN, None
         try:
-            caller = self._who_calls(number)
+            caller = self._remembered(number)
+            if caller is None:
+                session.step_aside()
+                caller = self._who_calls(number)
         except LookupUnavailable as exc:
             status = Status.LATE if exc.late else Status.ERROR
             log.warning("call %s: who is %s? %s: %s", uniqueid, mask_number(number), status, exc)

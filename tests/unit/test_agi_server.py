@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -126,6 +126,26 @@ def test_the_list_names_this_host_and_those_that_were_named(
     own: str, allow: list[str], host: str, allowed: bool
 ) -> None:
     assert agi_server._allow_list(allow, own=own)(host) is allowed
+
+
+def test_calls_that_wait_for_something_do_not_keep_others_from_their_turn() -> None:
+    release = threading.Event()
+
+    def waits(session: AGISession) -> str:
+        session.step_aside()
+        release.wait(within(10))
+        return "ok"
+
+    waiting = agi_server.TURNS + 2
+    with ExitStack() as peers, serving({"waits": waits, "announce": answer}, workers=waiting + 1) as server:
+        for _ in range(waiting):
+            peers.enter_context(connected(server.address)).send(request(route="waits"))
+        eventually(lambda: server.busy == waiting)
+        for _ in range(3):
+            with connected(server.address) as peer:
+                assert peer.run(request("101")) == ['VERBOSE "hello" 1']
+        release.set()
+        eventually(lambda: sessions(server) == {"ok": waiting + 3})
 
 
 def test_the_probe_is_a_whole_session_and_is_not_counted() -> None:

@@ -180,6 +180,15 @@ def test_a_silent_peer_is_given_up_earlier_while_other_calls_wait() -> None:
     assert time.monotonic() - started < within(agi_session.PATIENCE + 0.1)
 
 
+def test_others_are_let_past_once_when_the_peer_makes_the_session_wait() -> None:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(None)
+    let_past: list[bool] = []
+    with ours, theirs, pytest.raises(PeerTooSlow):
+        AGISession(ours, step_aside=lambda: let_past.append(True))
+    assert let_past == [True]
+
+
 def test_a_command_without_a_reply_is_given_up_at_the_sessions_deadline() -> None:
     started = time.monotonic()
     with pytest.raises(PeerTooSlow):

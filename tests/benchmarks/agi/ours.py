@@ -18,7 +18,7 @@ from zvonok.settings import Address
 if __name__ == "__main__":
     who = Caller(number="+79271390907", name="Иванов Иван", kind=Kind.DEALER, id=1, company="ООО Ромашка", matches=1)
     send = FactSender(Path(sys.argv[2])).send if len(sys.argv) > 2 else lambda _: None
-    announcer = Announcer(who_calls=lambda _: who, send_fact=send)
+    announcer = Announcer(remembered=lambda _: who, who_calls=lambda _: who, send_fact=send)
     server = AgiServer(Address("127.0.0.1", int(sys.argv[1])), {ROUTE: announcer})
     gc.freeze()
     server.start()
