@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from fastagi.ami_facts import WANTED, listed, pbx_started, translate
+from fastagi.ami_rights import AmiRights
 from fastagi.ami_wire import AmiParser, Banner, Message, NotAmi, encode_action
 from fastagi.facts import AmiDown, AmiUp, ChannelsListed, Fact
 from zvonok.errors import ZvonokError
@@ -51,6 +52,7 @@ class Ami:
     """Follows the PBX at `host:port`.
 
     `feed` gets every fact; `now` is its clock (ms); `suspects` tells how many channels the last list did not show.
+    `rights` is what can be told of the user's `read =`.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Ami:
         self._host, self._port, self._user, self._secret = host, port, user, secret
         self._feed, self._now, self._suspects = feed, now, suspects
         self.link = AmiLink.CONNECTING
+        self.rights = AmiRights()
         self.version = ""
         self.facts = 0
         self.reconnects = 0
@@ -111,6 +114,7 @@ class Ami:
         try:
             await self._login(connection)
             self.link = AmiLink.RESYNCING
+            self.rights.logged_in(self._now())
             self._feed(AmiUp())
             await self._ask_start(connection)
             await self._list(connection)
@@ -149,7 +153,9 @@ class Ami:
         rows = await connection.rows("CoreShowChannels")
         # One round trip more only for what dials: DIALEDPEERNUMBER tells a trunk's leg from an extension's.
         statuses = await connection.rows("Status", Variables="DIALEDPEERNUMBER") if rows else []
-        self._feed(ChannelsListed(rows=listed(rows, statuses), asked_at=asked_at))
+        channels = listed(rows, statuses)
+        self.rights.listed(channels, asked_at)
+        self._feed(ChannelsListed(rows=channels, asked_at=asked_at))
         self.last_resync = self._now()
 
     async def _watch(self, connection: "AmiConnection") -> None:
@@ -172,6 +178,7 @@ class Ami:
                     await self._list(connection)
 
     def _heard(self, event: Message) -> None:
+        self.rights.event(event)
         for fact in translate(event):
             self.facts += 1
             self._feed(fact)

@@ -65,7 +65,7 @@ class Answering:
         self.changed.append(leg)
         self._note(leg, "bridged: talks")
         if leg.kind is LegKind.TAKEN and leg.owners:
-            self._episodes.attach(leg)
+            self._episodes.attach(leg, leg.owners)
         self._episodes.touch_legs([leg])
         root = leg.root
         for other in list(leg.call.legs):
@@ -171,7 +171,7 @@ class Answering:
     def close_announcements(self, legs: list[Leg], now: int) -> None:
         """Announcements all of whose episodes have ended are over."""
         for leg in legs:
-            if leg.kind is LegKind.ANNOUNCED and leg.open and all(episode.closed for episode in leg.episodes):
+            if leg.kind is LegKind.ANNOUNCED and leg.open and all(episode.is_over for episode in leg.episodes):
                 self.finish(leg, Reason.MISSED, now)
 
     # --- time ---------------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 BUDGET: Final = 0.2
 CHANNEL: Final = "zvonok_numbers"
 LISTEN_FOR: Final = 5.0
+REFILL_FOR: Final = 3.0
 _STATEMENT: Final = "SELECT zvonok.identify(%s, %s)::text"
 _HIDDEN: Final = frozenset({"anonymous", "restricted", "private", "withheld"})
 
@@ -91,7 +92,7 @@ class Directory:
     """Reads `database_url`, `cache_ttl` and `crm_card_url` of the settings. Nothing is connected before `start`.
 
     `counts` has the lookups since the start, by "cache", "database", "stale", "late" and "failed". `listening`: the
-    database tells of changes at once.
+    database is reached, connections to it are warm, and it tells of changes at once.
     """
 
     def __init__(
@@ -121,6 +122,11 @@ class Directory:
             cut_socket(connection)
         if self._workers is not None:
             self._workers.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next question will most likely be answered in its time."""
+        return self.listening and self._workers is not None and not self._workers.failing
 
     # --- questions: blocking --------------------------------------------------------------------------------------
 
@@ -186,6 +192,7 @@ class Directory:
         try:
             done, _ = await asyncio.wait({waiting}, timeout=self._budget)
             if not done:
+                waiting.cancel()  # whatever comes of it later is nobody's
                 return self._without_database(question, f"no answer within {self._budget:g} s", late=True)
             return self._store(question, waiting.result())
         except LookupUnavailable:
@@ -311,10 +318,13 @@ class Directory:
 
     def _follow_changes(self) -> None:
         assert self._url is not None
+        assert self._workers is not None
         options = connect_options(self._url, name="directory listener", statement_timeout_ms=5_000)
         with psycopg.connect(self._url, **options) as connection:
             self._connection = connection
             try:
+                if self._workers.refill(seconds=REFILL_FOR, stop=self._stop):
+                    log.info("the database answers again")
                 connection.execute(f"LISTEN {CHANNEL}")
                 self.listening = True
                 self._cache.doubt_all()  # what changed before this moment was not heard

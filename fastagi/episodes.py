@@ -1,10 +1,11 @@
 """Episodes: what one owner sees of a phone call, as the sum of his legs. Pure.
 
 An episode begins with his first leg and ends with his last. Everything in its `Call` follows from its legs, so it comes
-out the same whenever the directory says whose the legs are.
+out the same whenever the directory says whose the legs are. A phone call some of whose legs' owners are not known yet
+may still tell more about an episode that has ended: why it ended, and who answered; never that it goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -13,12 +14,13 @@ from fastagi.facts import Owner
 from fastagi.legs import Leg, LegKind
 from fastagi.questions import Questions
 from fastagi.records import AskCaller, Changed, LegRecord, Output
+from fastagi.switchboard import PhoneCall
 from zvonok.call import AnsweredBy, Call, Caller, End, Line, Reason, State, next_rev
 
 CALLER_WAIT_MS: Final = 250
 """A new card waits so long for the caller's name."""
-ANSWERER_WAIT_MS: Final = 1_000
-"""An end as answered_elsewhere waits so long for who answered."""
+ANSWERER_WAIT_MS: Final = 1_500
+"""An end as answered_elsewhere waits so long for who answered: one more try of the directory fits in."""
 
 _HIDDEN: Final = frozenset({"anonymous", "restricted", "private", "withheld", "hidden"})
 _ABSENT: Final = frozenset({"unknown", "unavailable", "s"})
@@ -35,7 +37,10 @@ _RANK: Final = (
 
 
 class Episode:
-    """One episode of one owner. `shown` is the `Call` last said; `hold_until`: until then it waits for the caller."""
+    """One episode of one owner. `shown` is the `Call` last said; `hold_until`: until then it waits for the caller.
+
+    `closed`: it has been said to have ended, and nothing can change it any more.
+    """
 
     __slots__ = ("call_id", "caller", "caller_number", "closed", "hold_until", "legs", "rev", "shown", "user_id")
 
@@ -72,10 +77,20 @@ class Episode:
         """Whether one of its legs has not ended."""
         return any(leg.open for leg in self.legs)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been said to have ended."""
+        return self.shown is not None and self.shown.state is State.ENDED
+
     def add(self, leg: Leg) -> None:
         """One more leg; they stay in the order in which they began, whichever owner the directory told first."""
-        self.legs.append(leg)
-        self.legs.sort(key=lambda one: (one.began_at, _serial(one.uniqueid)))
+        self.legs = by_age([*self.legs, leg])
+        leg.episodes.append(self)
+
+    def remove(self, leg: Leg) -> None:
+        """The leg is somebody else's."""
+        self.legs.remove(leg)
+        leg.episodes.remove(self)
 
     def owner(self) -> Owner:
         """The owner as the shown leg's number has him."""
@@ -84,6 +99,11 @@ class Episode:
                 if owner.user_id == self.user_id:
                     return owner
         return Owner(user_id=self.user_id, number="")
+
+
+def by_age(legs: Iterable[Leg]) -> list[Leg]:
+    """In the order in which they began."""
+    return sorted(legs, key=lambda leg: (leg.began_at, _serial(leg.uniqueid)))
 
 
 def _serial(uniqueid: str) -> int:
@@ -104,27 +124,52 @@ class Episodes:
         self.live: dict[str, Episode] = {}
         self.callers: Questions[Episode] = Questions(AskCaller)
 
-    def attach(self, leg: Leg) -> None:
-        """The leg's owners are known: each gets it into his episode of this phone call, or a new one."""
-        for owner in leg.owners or ():
-            episode = self._of(leg, owner.user_id)
-            if episode is None:
-                episode = Episode(self._new_id(), owner.user_id)
-                self.live[episode.call_id] = episode
-            if leg not in episode.legs:
+    def attach(self, leg: Leg, owners: Iterable[Owner]) -> None:
+        """The leg counts for these owners: each gets it into his episode of this phone call, or a new one."""
+        for owner in owners:
+            his = _open_episodes(leg.call, owner.user_id)
+            if any(leg in episode.legs for episode in his):
+                continue
+            episode = next((one for one in his if one.shown is not None and overlap(one.answering, leg)), None)
+            if episode is not None:
                 episode.add(leg)
-                leg.episodes.append(episode)
+                self.touch(episode)
+            else:
+                self._regroup(owner.user_id, leg, [one for one in his if one.shown is None])
+
+    def _regroup(self, user_id: int, leg: Leg, unsaid: list[Episode]) -> None:
+        """Divide his legs of which nothing was said yet anew: the order of the directory's answers must not matter."""
+        groups = grouped([leg, *(one for episode in unsaid for one in episode.legs)])
+        for group in groups:
+            episode = next((one for one in unsaid if any(leg in group for leg in one.legs)), None)
+            if episode is not None:
+                unsaid.remove(episode)
+            else:
+                episode = Episode(self._new_id(), user_id)
+                self.live[episode.call_id] = episode
+            for one in set(episode.legs) - set(group):
+                episode.remove(one)
+            for one in set(group) - set(episode.legs):
+                for before in [before for before in one.episodes if before.user_id == user_id and before.shown is None]:
+                    before.remove(one)
+                episode.add(one)
+            self.touch(episode)
+        for episode in unsaid:
+            self._forget(episode)
+
+    def detach(self, leg: Leg, *, all_but: Iterable[Owner]) -> None:
+        """The leg was lent; whoever does not own it loses it."""
+        owners = {owner.user_id for owner in all_but}
+        for episode in [one for one in leg.episodes if one.user_id not in owners]:
+            episode.remove(leg)
             self.touch(episode)
 
-    def _of(self, leg: Leg, user_id: int) -> Episode | None:
-        for other in leg.call.legs:
-            for episode in other.episodes:
-                if episode.user_id != user_id or episode.closed:
-                    continue
-                began = min(one.began_at for one in episode.legs)
-                if leg.ended_at is None or leg.ended_at >= began:
-                    return episode
-        return None
+    def _forget(self, episode: Episode) -> None:
+        episode.closed = True
+        del self.live[episode.call_id]
+        self._dirty.pop(episode.call_id, None)
+        self._held.pop(episode.call_id, None)
+        self.callers.drop(episode)
 
     def touch(self, episode: Episode) -> None:
         """Something about it may have changed."""
@@ -154,26 +199,26 @@ class Episodes:
         self._out += self.callers.due(now=now)
 
     def _say(self, episode: Episode, now: int) -> bool:
+        """Whether it has ended by what is said now, or nothing more is to be said of it."""
+        was_over = episode.is_over
         call = self._build(episode, now)
-        if call is None or call == episode.shown:
+        if call is None or (was_over and call.state is not State.ENDED):
             return False
-        episode.rev = next_rev(episode.rev, now_ms=now)
-        call = msgspec.structs.replace(call, rev=episode.rev)
-        # `shown` keeps rev 0, as `_build` makes it: only what a person sees makes a change
-        episode.shown = msgspec.structs.replace(call, rev=0)
-        if call.state is State.ENDED:
-            episode.closed = True
-            del self.live[episode.call_id]
-            self._held.pop(episode.call_id, None)
-            self.callers.drop(episode)
-        self._out.append(record(episode, call))
-        return episode.closed
+        if call != episode.shown:
+            episode.rev = next_rev(episode.rev, now_ms=now)
+            call = msgspec.structs.replace(call, rev=episode.rev)
+            # `shown` keeps rev 0, as `_build` makes it: only what a person sees makes a change
+            episode.shown = msgspec.structs.replace(call, rev=0)
+            self._out.append(record(episode, call))
+        if call.state is State.ENDED and not undecided(episode.legs[0].call):
+            self._forget(episode)
+        return episode.closed or episode.is_over is not was_over
 
     def _build(self, episode: Episode, now: int) -> Call | None:
         """The episode's `Call`, with rev 0; None while it has to wait."""
         legs = episode.answering
         ended = all(leg.ended_at is not None for leg in legs)
-        if episode.shown is None and ended and any(leg.owners is None for leg in legs[0].call.legs):
+        if episode.shown is None and ended and undecided(legs[0].call):
             return None  # decided late: another leg of his may still be found
         talked = [leg for leg in episode.legs if leg.talked_at is not None]
         caller = self._caller(episode, now)
@@ -251,6 +296,54 @@ class Episodes:
             self.touch(episode)
 
 
+def undecided(call: PhoneCall) -> bool:
+    """Whether the owners of one of its legs are not known yet."""
+    return any(leg.owners is None for leg in call.legs)
+
+
+def overlap(legs: Iterable[Leg], leg: Leg) -> bool:
+    """Whether `leg` was there while one of `legs` was, so that both are parts of one episode.
+
+    A leg that took another's place may have begun in the millisecond that ended it.
+    """
+    began = leg.began_at - (leg.kind is LegKind.TAKEN)
+    return any(
+        (one.ended_at is None or began < one.ended_at) and (leg.ended_at is None or one.began_at <= leg.ended_at)
+        for one in legs
+    )
+
+
+def grouped(legs: Iterable[Leg]) -> list[list[Leg]]:
+    """One owner's legs of one phone call, divided into his episodes.
+
+    An episode lasts as long as his own phones are tried without a gap; what counts for him by the announcement alone
+    belongs to the first of them that was there at the same time.
+    """
+    ordered = by_age(legs)
+    own = [leg for leg in ordered if leg.kind is not LegKind.ANNOUNCED and not leg.by_announcement]
+    groups: list[list[Leg]] = []
+    for leg in own:
+        if groups and overlap(groups[-1], leg):
+            groups[-1].append(leg)
+        else:
+            groups.append([leg])
+    for leg in ordered:
+        if leg in own:
+            continue
+        group = next((group for group in groups if overlap(group, leg)), None)
+        if group is not None:
+            group.append(leg)
+        else:
+            groups.append([leg])
+    return groups
+
+
+def _open_episodes(call: PhoneCall, user_id: int) -> list[Episode]:
+    """His episodes of this phone call about which there is still something to say."""
+    found = {one.call_id: one for leg in call.legs for one in leg.episodes if one.user_id == user_id and not one.closed}
+    return list(found.values())
+
+
 def record(episode: Episode, call: Call) -> Changed:
     """The journal's record of `call`, with what a restart needs."""
     return Changed(
@@ -277,6 +370,8 @@ def leg_record(leg: Leg) -> LegRecord:
         reason=leg.reason,
         cause=leg.cause,
         transferred=leg.transferred,
+        lent=leg.lent,
+        answered_by=leg.answered_by.uniqueid if leg.answered_by is not None else None,
     )
 
 

@@ -14,19 +14,19 @@ class FastagiCollector(Collector):
 
     def __init__(self) -> None:
         self._stats: FastagiStats | None = None
-        self._heard_at = 0.0
+        self.heard_at = 0.0
 
     def update(self, stats: FastagiStats) -> None:
         """The newest counters; they stay until the next come, and start again from 0 with the server."""
         self._stats = stats
-        self._heard_at = time.time()
+        self.heard_at = time.time()
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry."""
         yield GaugeMetricFamily(
             "zvonok_agi_heard_timestamp_seconds",
             "When the FastAGI server was heard last (Unix); 0: never",
-            self._heard_at,
+            self.heard_at,
         )
         stats = self._stats
         if stats is None:

@@ -7,7 +7,7 @@ from zvonok.call import Call, State
 class KnownCalls:
     """The newest record of each live or recent call.
 
-    An ended call is recent for `recent_ttl_ms` after its end.
+    An ended call is recent for `recent_ttl_ms` after its end, and as long as a leg of its phone call is unresolved.
     """
 
     def __init__(self, recent_ttl_ms: int) -> None:
@@ -28,7 +28,12 @@ class KnownCalls:
 
     def forget_old(self, now: int) -> None:
         """Drop calls that ended too long ago."""
-        old = [key for key, record in self._records.items() if isinstance(record, Changed) and self._old(record, now)]
+        open_calls = {record.first_linkedid for record in self._records.values() if isinstance(record, Unresolved)}
+        old = [
+            key
+            for key, record in self._records.items()
+            if isinstance(record, Changed) and record.call.first_linkedid not in open_calls and self._old(record, now)
+        ]
         for key in old:
             del self._records[key]
 

@@ -34,7 +34,8 @@ class Leg:
     """One try to reach somebody. Times are ms, Unix.
 
     `party` is its channel (the caller's own for ANNOUNCED), `source` the channel that dials it. `owners` is None until
-    the directory has answered; `by_announcement`: it has none of its own and counts for the announced number's.
+    the directory has answered; `by_announcement`: it has none of its own and counts for the announced number's;
+    `lent`: it counts for those for now, until the directory says who its owners are.
     `unsure_since`: it is over, but whether somebody else answered is not known yet. `status_at`: when DialEnd came,
     while the Hangup with the cause has not. `gap_since`: (ANNOUNCED) since when nothing rings.
     `answered_by`: the leg that answered instead; `answerer`: who that was, where only a journal record tells.
@@ -59,6 +60,7 @@ class Leg:
         "gap_since",
         "grouped",
         "kind",
+        "lent",
         "number",
         "owners",
         "party",
@@ -108,6 +110,7 @@ class Leg:
         self.answerer: AnsweredBy | None = None
         self.owners: tuple[Owner, ...] | None = None
         self.by_announcement = False
+        self.lent = False
         self.peer_number: str | None = None
         self.peer_name: str | None = None
         self.episodes: list[Episode] = []

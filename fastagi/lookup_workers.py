@@ -17,6 +17,7 @@ from zvonok.database import SyncConnection, cut_socket, explain, thread_pool
 
 WORKERS: Final = 4
 PAUSE: Final = 1.0
+FAILING_FOR: Final = 10.0
 STATEMENT_TIMEOUT_MS: Final = 150
 
 
@@ -80,6 +81,25 @@ class LookupWorkers:
     def start(self) -> None:
         """Begin to connect; returns at once."""
         self._pool.open(wait=False)
+
+    def refill(self, *, seconds: float, stop: threading.Event) -> bool:
+        """For whoever just reached the database: drop dead connections and fill the pool up, which by itself does so
+        only once a call asks, one by one. Blocks until it is full of warm connections, `seconds` at most.
+
+        True if the pause after a failure ended with it: nobody has to try first.
+        """
+        self._pool.check()
+        until = time.monotonic() + seconds
+        while self._pool.get_stats()["pool_available"] < WORKERS:
+            if time.monotonic() > until or stop.wait(0.02):
+                return False
+        return self.succeeded()
+
+    @property
+    def failing(self) -> bool:
+        """Whether a query failed or took too long in the last seconds, and none succeeded since."""
+        until = self._paused_until
+        return until is not None and self._clock() < until + FAILING_FOR
 
     def close(self) -> None:
         """Stop; waits for nobody longer than a second."""

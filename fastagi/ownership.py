@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
-from fastagi.episodes import Episodes, leg_record, peer
+from fastagi.episodes import ANSWERER_WAIT_MS, Episodes, leg_record, peer
 from fastagi.facts import Owner
 from fastagi.legs import Leg, LegKind
 from fastagi.questions import Questions
 from fastagi.records import AskOwners, Output, Resolved, Unresolved
-from fastagi.switchboard import chain
+from fastagi.switchboard import PhoneCall, chain
 from zvonok.call import AnsweredBy, Caller
 
 
@@ -71,21 +71,30 @@ class Ownership:
 
     def _decide(self, leg: Leg, owners: tuple[Owner, ...]) -> bool:
         """Whether the leg's owners are known now, `owners` being its own number's."""
+        by_announcement = False
         if not owners and leg.fallback:
             announced = self._announced(leg)
             if announced is None:
                 if leg not in self._undecided:
                     self._undecided.append(leg)
+                if _on_record(leg.call):
+                    self._remember(leg)
                 return False
             if announced:
-                leg.by_announcement = True
+                by_announcement = True
                 self._note(leg, "has no owner of its own: it counts for the announced number's")
             owners = announced
+        leg.by_announcement = by_announcement
+        if leg.lent:
+            leg.lent = False
+            self._episodes.detach(leg, all_but=owners)
         if leg in self._undecided:
             self._undecided.remove(leg)
         leg.owners = owners
         if leg.kind is not LegKind.TAKEN or leg.talked_at is not None:
-            self._episodes.attach(leg)
+            self._episodes.attach(leg, owners)
+        if any(episode.shown is None for episode in leg.episodes) and _on_record(leg.call):
+            self._remember(leg)
         for other in leg.call.legs:  # those who wait for who answered, for this decision, or show a group's number
             self._episodes.touch_legs([other])
         return True
@@ -111,13 +120,28 @@ class Ownership:
         for leg in question.waiting if question is not None else ():
             self._note(leg, f"the directory could not tell who owns {leg.number}; it is asked again")
             self._remember(leg)
+            for other in leg.call.legs:  # what is held back on account of this one must not be lost either
+                if any(episode.shown is None for episode in other.episodes):
+                    self._remember(other)
         if question is not None:
             for leg in self._undecided:
                 self._remember(leg)
 
     def tick(self, now: int) -> None:
-        """Ask again what is due."""
+        """Ask again what is due; nobody waits for long to see that a phone of unknown owner was answered."""
         self._out += self._questions.due(now=now)
+        for leg in self._unresolved.values():
+            talks = leg.owners is None and leg.open and leg.talked_at is not None
+            if talks and leg.fallback and not leg.lent and now >= (leg.talked_at or 0) + ANSWERER_WAIT_MS:
+                self._lend(leg)
+
+    def _lend(self, leg: Leg) -> None:
+        """The announced number's owners see that somebody talks, until the directory says whose the phone is."""
+        owners = self._announced(leg)
+        if owners:
+            leg.by_announcement = leg.lent = True
+            self._note(leg, "its owner is still unknown: for now it counts for the announced number's")
+            self._episodes.attach(leg, owners)
 
     # --- on record ----------------------------------------------------------------------------------------------------
 
@@ -137,9 +161,9 @@ class Ownership:
         self._unresolved[unresolved_id] = leg
 
     def keep_unresolved(self, changed: Iterable[Leg]) -> None:
-        """Bring the records of those among `changed` that are still unresolved up to date."""
+        """Bring the records of those among `changed` that are still on record up to date."""
         for leg in changed:
-            if leg.unresolved_id is not None and leg.owners is None:
+            if leg.unresolved_id is not None:
                 self._out.append(unresolved(leg, leg.unresolved_id))
 
     def say_resolved(self) -> None:
@@ -153,7 +177,12 @@ class Ownership:
 
     def unresolved(self) -> list[Unresolved]:
         """All open records."""
-        return [unresolved(leg, key) for key, leg in self._unresolved.items() if leg.owners is None]
+        return [unresolved(leg, key) for key, leg in self._unresolved.items()]
+
+
+def _on_record(call: PhoneCall) -> bool:
+    """Whether one of its legs waits for a directory that has failed."""
+    return any(leg.owners is None and leg.unresolved_id is not None for leg in call.legs)
 
 
 def unresolved(leg: Leg, unresolved_id: str) -> Unresolved:

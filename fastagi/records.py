@@ -14,7 +14,8 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leg of an episode, as the tracker needs it after a restart. Times are ms, Unix.
 
     `source` is the uniqueid of the channel that dials it. `announced`: it stands for the announcement itself and has
-    no channel of its own (`uniqueid` is then the calling channel's). `taken`: it took a ringing or parked call.
+    no channel of its own (`uniqueid` is then the calling channel's). `taken`: it took a ringing or parked call. `lent`:
+    it is in this episode only until the directory says whose it is. `answered_by`: the channel that answered instead.
     """
 
     uniqueid: str
@@ -30,6 +31,8 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: Reason | None = None
     cause: int | None = None
     transferred: bool = False
+    lent: bool = False
+    answered_by: str | None = None
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
@@ -45,7 +48,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
 
 
 class Unresolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unresolved"):
-    """A leg whose owners the directory could not tell yet: nobody sees it, and it must not be lost.
+    """A leg whose owners the directory could not tell yet (or of whose call another's): it must not be lost.
 
     Written when the first lookup fails and again with every change, the newest of an `unresolved_id` counts, until
     `Resolved`. The tracker goes on asking for `number` even after the call has ended (and after a restart); the

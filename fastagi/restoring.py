@@ -31,31 +31,44 @@ def records(tracker: "Tracker") -> list[Record]:
 
 
 def restore(tracker: "Tracker", journal: Iterable[Record]) -> None:
-    """Take up what the journal's records tell of calls that have not ended."""
-    live: dict[str, Changed] = {}
+    """Take up what the journal's records tell of calls that have not ended, or of which something is still open."""
+    calls: dict[str, Changed] = {}
     pending: dict[str, Unresolved] = {}
     for entry in journal:
         if isinstance(entry, Changed):
             if entry.call.test:
                 continue
-            live.pop(entry.call.call_id, None)
-            if entry.call.state is not State.ENDED:
-                live[entry.call.call_id] = entry
+            calls.pop(entry.call.call_id, None)
+            calls[entry.call.call_id] = entry
         elif isinstance(entry, Unresolved):
             pending[entry.unresolved_id] = entry
         elif isinstance(entry, Resolved):
             pending.pop(entry.unresolved_id, None)
         elif isinstance(entry, PbxSeen):
             tracker.pbx_started = entry.started
-    for changed in live.values():
-        _restore_episode(tracker, changed)
+    waited_for = {entry.first_linkedid for entry in pending.values()}
+    for changed in calls.values():
+        ended = changed.call.state is State.ENDED
+        _restore_episode(tracker, changed, closed=ended and changed.call.first_linkedid not in waited_for)
     for unresolved in pending.values():
         _restore_unresolved(tracker, unresolved)
+    entries = [entry for changed in calls.values() for entry in changed.legs]
+    _link_answerers(tracker, [*entries, *(unresolved.leg for unresolved in pending.values())])
 
 
-def _restore_episode(tracker: "Tracker", changed: Changed) -> None:
+def _link_answerers(tracker: "Tracker", entries: Iterable[LegRecord]) -> None:
+    legs = {(leg.uniqueid, leg.kind): leg for call in tracker.board.calls.values() for leg in call.legs}
+    for entry in entries:
+        if entry.answered_by is not None and (leg := legs.get((entry.uniqueid, _kind(entry)))) is not None:
+            by = (legs.get((entry.answered_by, kind)) for kind in (LegKind.DIALLED, LegKind.TAKEN))
+            leg.answered_by = next(filter(None, by), None)
+
+
+def _restore_episode(tracker: "Tracker", changed: Changed, *, closed: bool) -> None:
+    """An ended one, too: its channels may live on in another part of the phone call and must not make it ring again."""
     call = changed.call
     episode = Episode(call.call_id, call.user_id)
+    episode.closed = closed
     episode.rev = call.rev
     episode.shown = msgspec.structs.replace(call, rev=0)
     episode.caller_number = changed.caller_number
@@ -64,7 +77,9 @@ def _restore_episode(tracker: "Tracker", changed: Changed) -> None:
     owner = changed.owner or Owner(user_id=call.user_id, number=call.line.number, label=call.line.label)
     for entry in changed.legs:
         leg = _leg(tracker, entry, call.first_linkedid)
-        leg.owners = (*(leg.owners or ()), owner)
+        leg.lent = entry.lent
+        if not leg.lent:
+            leg.owners = (*(leg.owners or ()), owner)
         leg.queue = call.line.queue
         leg.peer_number, leg.peer_name = changed.caller_number, call.caller.display
         leg.episodes.append(episode)
@@ -73,7 +88,8 @@ def _restore_episode(tracker: "Tracker", changed: Changed) -> None:
         return
     if changed.caller_number is not None:
         episode.legs[0].call.callers[changed.caller_number] = call.caller
-    tracker.episodes.live[call.call_id] = episode
+    if not closed:
+        tracker.episodes.live[call.call_id] = episode
 
 
 def _restore_unresolved(tracker: "Tracker", entry: Unresolved) -> None:
@@ -87,13 +103,13 @@ def _restore_unresolved(tracker: "Tracker", entry: Unresolved) -> None:
 
 def _leg(tracker: "Tracker", entry: LegRecord, linkedid: str) -> Leg:
     """The leg of a record; the same one if another record of the same call has it already."""
-    kind = LegKind.ANNOUNCED if entry.announced else LegKind.TAKEN if entry.taken else LegKind.DIALLED
-    party = _party(tracker, entry.uniqueid, linkedid, ended=entry.ended_at is not None)
+    kind = _kind(entry)
+    party = _party(tracker, entry.uniqueid, linkedid)
     if entry.channel and not party.name:
         tracker.board.rename(party, entry.channel)
     source = None
     if entry.source is not None:
-        source = _party(tracker, entry.source, linkedid, ended=entry.ended_at is not None)
+        source = _party(tracker, entry.source, linkedid)
         source.dialled = source.dialled or kind is LegKind.DIALLED
     for known in party.call.legs:
         if known.uniqueid == entry.uniqueid and known.kind is kind and known.began_at == entry.began_at:
@@ -107,17 +123,15 @@ def _leg(tracker: "Tracker", entry: LegRecord, linkedid: str) -> Leg:
     if kind is LegKind.ANNOUNCED:
         party.announcement = leg
         party.announced = entry.number
-    elif leg.open:
+    else:
         party.leg = leg
     return leg
 
 
-def _party(tracker: "Tracker", uniqueid: str, linkedid: str, *, ended: bool) -> Party:
-    party = tracker.board.parties.get(uniqueid)
-    if party is not None:
-        return party
-    if not ended:
-        return tracker.board.add(uniqueid, linkedid, 0)
-    party = Party(uniqueid, linkedid, tracker.board.call_of(linkedid), 0)
-    party.hung = True
-    return party
+def _kind(entry: LegRecord) -> LegKind:
+    return LegKind.ANNOUNCED if entry.announced else LegKind.TAKEN if entry.taken else LegKind.DIALLED
+
+
+def _party(tracker: "Tracker", uniqueid: str, linkedid: str) -> Party:
+    """The channel, believed to live until two lists are without it."""
+    return tracker.board.parties.get(uniqueid) or tracker.board.add(uniqueid, linkedid, 0)

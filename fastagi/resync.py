@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from fastagi.endpoints import leg_number
 from fastagi.facts import ChannelsListed, ListedChannel
 from fastagi.legs import LegKind
-from fastagi.switchboard import Party, nobody_calls
+from fastagi.switchboard import Party, chain, nobody_calls
 
 if TYPE_CHECKING:
     from fastagi.tracker import Tracker
@@ -37,6 +37,8 @@ def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
             continue
         seen = tracker.see(row.channel)
         if seen is not None:
+            if seen.exten is None and row.application not in _CALLED:
+                seen.exten = row.channel.exten
             quiet.append((row, seen))
     for row, party in quiet:
         _place(tracker, row, party)
@@ -62,5 +64,6 @@ def _begin(tracker: "Tracker", row: ListedChannel, party: Party, now: int) -> No
     if caller is None or caller is party or nobody_calls(caller):
         return
     caller.dialled = True
+    tracker.announce(chain(caller)[-1])
     leg = tracker.begin(LegKind.DIALLED, party, caller, leg_number(party.name, row.dial_string), queue=caller.queue)
     leg.began_at = max(0, now - row.duration_ms)

@@ -115,6 +115,8 @@ class Switchboard:
         self.bridges: dict[str, Bridge] = {}
         self.calls: dict[str, PhoneCall] = {}
         self.counters: Counter[str] = Counter()
+        self.merged: list[Leg] = []
+        """Legs that came into another phone call since this was last cleared."""
         self._locals: dict[str, Party] = {}
         self._ended: dict[str, int] = {}
         self._ended_order: deque[tuple[int, str]] = deque()
@@ -244,6 +246,7 @@ class Switchboard:
         for leg in younger.legs:
             leg.call = older
         older.legs += younger.legs
+        self.merged += younger.legs
         older.callers |= younger.callers
         return older
 

@@ -28,10 +28,11 @@ from fastagi.lookups import Lookups
 from fastagi.publisher import Link, Publisher
 from fastagi.records import AskCaller, AskOwners, Changed, Note, Output, Record
 from fastagi.tap_control import SOCKET_NAME as CONTROL_SOCKET
-from fastagi.tap_control import WhyAnswer, WhyQuestion, serve_control
+from fastagi.tap_control import Standing, WhyAnswer, WhyQuestion, serve_control
 from fastagi.tap_metrics import Reading, TapMetrics, serve_metrics
 from fastagi.trace import Trace
 from fastagi.tracker import Tracker
+from zvonok.cli import package_version
 from zvonok.errors import ZvonokError
 from zvonok.service import mask_number, run_until_signalled, sd_notify, setup_logging
 from zvonok.settings import Settings, load
@@ -39,6 +40,7 @@ from zvonok.settings import Settings, load
 log = logging.getLogger(__name__)
 
 TICK: Final = 0.1
+LOOKUPS_PROBLEM: Final = "the database: lookups are not answered"
 _record_decoder: Final = msgspec.json.Decoder(Record)
 
 
@@ -221,6 +223,22 @@ class Tap:
             ami_state=self._ami.link,
             notifier_ok=self._publisher.link is Link.OK,
             notifier_state=self._publisher.link,
+            standing=self._standing(),
+        )
+
+    def _standing(self) -> Standing:
+        rights, (announced, others) = self._ami.rights, self._trace.announced()
+        return Standing(
+            version=package_version(),
+            ami_since=rights.since,
+            heard=dict(rights.heard),
+            unheard=rights.missing,
+            announced=announced,
+            others=others,
+            fastagi_heard=self._fastagi.heard_at,
+            directory_ready=self._directory.ready,
+            journal_alarm=self._journal.alarm,
+            history_behind=self._follower.behind,
         )
 
     def _problems(self) -> list[str]:
@@ -230,6 +248,8 @@ class Tap:
             found.append(f"the PBX's AMI: {self._ami.link}")
         if self._publisher.link is not Link.OK:
             found.append(f"the notifier: {self._publisher.link}")
+        if not self._directory.ready:
+            found.append(LOOKUPS_PROBLEM)
         if self._journal.alarm:
             found.append("the journal cannot be written")
         return found
@@ -248,9 +268,15 @@ class Tap:
         ami, publisher, journal = self._ami, self._publisher, self._journal
         yield "ami_up", "1 while logged in and in step with the PBX", ami.in_step
         yield "ami_facts_total", "Facts that AMI events told", ami.facts
+        yield (
+            "ami_classes_unheard",
+            "Classes of AMI events that the PBX owes us (read = call,agent)",
+            len(ami.rights.missing),
+        )
         yield "ami_reconnects_total", "AMI connections lost", ami.reconnects
         yield "ami_round_trip_seconds", "How long the last ping took", ami.round_trip or 0.0
         yield "last_resync_timestamp_seconds", "When channels were last listed (Unix)", (ami.last_resync or 0) / 1000
+        yield "directory_up", "1 while the database answers lookups", self._directory.ready
         yield "live_calls", "Calls that ring or talk now", len(self._tracker.live)
         yield "tracked", "Channels, legs and calls held in memory", self._tracker.size
         yield "notifier_up", "1 while the notifier takes our states", publisher.link is Link.OK

@@ -26,6 +26,26 @@ class WhyQuestion(msgspec.Struct, frozen=True, kw_only=True):
     last: int = 5
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How the tap stands with the parts around it, for `zvonok check`.
+
+    `heard` counts AMI's events by class since the login at `ami_since` (ms), `unheard` names the classes that were
+    owed to us and did not come. Of the last calls with a card `announced` were announced by the dialplan; `others`: the
+    numbers dialled by those that were not. `fastagi_heard`: when a FastAGI server was heard last (Unix s; 0: never).
+    """
+
+    version: str
+    ami_since: int | None
+    heard: dict[str, int]
+    unheard: list[str]
+    announced: int
+    others: dict[str, int]
+    fastagi_heard: float
+    directory_ready: bool
+    journal_alarm: bool
+    history_behind: bool
+
+
 class WhyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The calls, oldest first, and how the tap stands with the PBX and the notifier."""
 
@@ -34,6 +54,7 @@ class WhyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     ami_state: str
     notifier_ok: bool
     notifier_state: str
+    standing: Standing | None = None  # None: a tap older than this command
 
 
 async def serve_control(path: Path, answer: Callable[[WhyQuestion], WhyAnswer]) -> None:

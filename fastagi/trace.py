@@ -4,7 +4,7 @@ Phone calls are grouped by the uniqueids and linkedids that met in a fact, so a 
 from. It holds full numbers: it is for the administrator, never for logs.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,6 +17,7 @@ from zvonok.call import Call, State
 
 MAX_CALLS: Final = 300
 MAX_LINES: Final = 400
+OTHERS: Final = 50
 
 
 class TraceLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,6 +48,7 @@ class TracedCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     cards: dict[str, TracedCard] = {}
     tried: dict[str, str] = {}
     dialled: bool = False
+    announced: bool = False
     lines: list[TraceLine] = []
     dropped: int = 0
 
@@ -75,7 +77,7 @@ class Trace:
         traced = self._find(ids, at)
         self._current = traced
         if isinstance(fact, facts.Announced):
-            traced.caller, traced.called = fact.caller_number, fact.number
+            traced.caller, traced.called, traced.announced = fact.caller_number, fact.number, True
         elif isinstance(fact, facts.ChannelNew) and fact.channel.exten and not traced.called:
             traced.caller, traced.called = fact.channel.caller_number, fact.channel.exten
         elif isinstance(fact, facts.DialBegan):
@@ -129,6 +131,16 @@ class Trace:
             digits = "".join(filter(str.isdigit, wanted))[-10:]
             found = [c for c in found if c.linkedid == named or (digits and _has_number(c, digits))]
         return found[-count:] if count > 0 else []
+
+    def announced(self) -> tuple[int, dict[str, int]]:
+        """Of the calls that showed a card: how many the dialplan announced, and what the others dialled, how often."""
+        announced, others = 0, Counter[str]()
+        for call in self._calls.values():
+            if call.announced and call.cards:
+                announced += 1
+            elif call.dialled and call.cards:  # a card without a dial is older than this tap
+                others[call.called or "?"] += 1
+        return announced, dict(others.most_common(OTHERS))
 
     def _state(self, call: Call, at: int) -> None:
         traced = self._find([call.first_linkedid], at)

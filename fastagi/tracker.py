@@ -170,7 +170,11 @@ class Tracker:
     @property
     def live(self) -> list[str]:
         """The `call_id`s of all calls that are shown and have not ended (for `live` of the intake contract)."""
-        return [episode.call_id for episode in self.episodes.live.values() if episode.shown is not None]
+        return [
+            episode.call_id
+            for episode in self.episodes.live.values()
+            if episode.shown is not None and not episode.is_over
+        ]
 
     @property
     def counters(self) -> dict[str, int]:
@@ -187,8 +191,9 @@ class Tracker:
     def _finish(self) -> list[Output]:
         """Say what has changed, and let go of what is over."""
         while True:
-            self.ownership.keep_unresolved(self.answering.changed)
+            self.ownership.keep_unresolved([*self.answering.changed, *self.board.merged])
             self.answering.changed.clear()
+            self.board.merged.clear()
             ended = self.episodes.review(self._now)
             if not ended:
                 break
@@ -302,7 +307,7 @@ class Tracker:
             party.call.callers[fact.caller_number] = fact.caller
         at_once = fact.now or not self.ami_up
         if at_once or party.dialled:
-            self._announcement(party, at_once=at_once)
+            self.announce(party, at_once=at_once)
         else:
             self._warm(fact)
 
@@ -314,7 +319,7 @@ class Tracker:
         if fact.caller_number is not None and fact.caller is None:
             self._out.append(AskCaller(ask_id=f"warm-caller-{self._warmed}", number=fact.caller_number))
 
-    def _announcement(self, party: Party, *, at_once: bool = False) -> None:
+    def announce(self, party: Party, *, at_once: bool = False) -> None:
         """The number that `party` calls counts from now on, if it has one and it is not known already."""
         number = party.announced if party.announced is not None else party.exten
         known = party.announcement
@@ -355,7 +360,7 @@ class Tracker:
             return
         for party in reversed(callers):
             if party is root or party.announced is not None:
-                self._announcement(party)
+                self.announce(party)
             if party.announcement is not None:
                 party.announcement.at_once = False
                 party.announcement.gap_since = None
@@ -548,7 +553,7 @@ class Tracker:
 
     def lose(self, party: Party) -> None:
         """The channel is gone, and nobody knows how."""
-        self.board.counters["channels_lost"] += 1
+        self.board.counters["channels_lost"] += party.seen_at > 0  # a restored one may have ended long ago
         self.board.end(party.uniqueid, self._now)
         self.answering.give_up(party, self._now)
         self._closing[id(party.call)] = party.call

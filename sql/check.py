@@ -11,7 +11,7 @@ from psycopg import errors
 
 from sql.runner import MigrationError, read_migrations, standing
 from zvonok.check import Finding, Level
-from zvonok.database import connect_options, explain
+from zvonok.database import WARM_UP, connect_options, explain
 from zvonok.service import mask_number
 from zvonok.settings import Settings
 
@@ -157,7 +157,7 @@ def _lookups(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     except (errors.InsufficientPrivilege, errors.UndefinedTable, errors.UndefinedColumn):
         # The services' role may call our functions only; an adapted site keeps its numbers elsewhere.
         pass
-    connection.execute("SELECT zvonok.identify('0', '0')")  # plans and catalogs, as each pooled connection does once
+    connection.execute(WARM_UP)  # plans and catalogs, as each pooled connection does once
     took = []
     for number in samples:
         began = time.perf_counter()

@@ -48,6 +48,7 @@ class Desk:
         self.callers = dict(callers or {})
         self.answers = answers
         self.available = True
+        self.unanswerable: set[str] = set()
         self._ids = count(1)
         self._watchdog = ring_watchdog_ms
         self.now = START
@@ -97,7 +98,7 @@ class Desk:
 
     def answer(self, ask: AskOwners | AskCaller) -> DirectoryFact:
         """What the directory says."""
-        if not self.available:
+        if not self.available or ask.number in self.unanswerable:
             return LookupFailed(ask_id=ask.ask_id, why="database down")
         if isinstance(ask, AskOwners):
             return OwnersFound(ask_id=ask.ask_id, owners=self.owners.get(ask.number, ()))
@@ -131,7 +132,7 @@ class Desk:
         assert call.user_id in everybody, f"{call} is addressed to somebody who owns nothing"
         if before is not None:
             assert call.rev > before.rev, f"rev does not rise: {before} -> {call}"
-            assert before.state is not State.ENDED, f"ended is not final: {before} -> {call}"
+            assert before.state is not State.ENDED or call.state is State.ENDED, f"ended revives: {before} -> {call}"
             assert _ORDER[call.state] >= _ORDER[before.state], f"goes back: {before} -> {call}"
             assert call.user_id == before.user_id
         self.latest[call.call_id] = call

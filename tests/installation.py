@@ -14,11 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from fastagi.tap import LOOKUPS_PROBLEM
 from notifier.auth import issue
 from tests.levels import within
 from tests.notifiers import AUTH_SECRET, INTAKE_SECRET, ROOT
@@ -149,19 +151,21 @@ def running_zvonok(database_url: str, *, ami_port: int, ami_secret: str, **setti
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def in_step(zvonok: Zvonok) -> bool:
-    """Whether the tap has followed and resynced the PBX and reaches the notifier."""
+def in_step(zvonok: Zvonok, *, lookups: bool = True) -> bool:
+    """Whether the tap has followed and resynced the PBX, reaches the notifier, and its `lookups` are answered."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{zvonok.metrics_port}/readyz", timeout=within(2)) as answer:
             return bool(json.loads(answer.read())["ready"])
+    except urllib.error.HTTPError as exc:
+        return not lookups and json.loads(exc.read())["problems"] == [LOOKUPS_PROBLEM]
     except OSError:
         return False
 
 
-def wait_in_step(zvonok: Zvonok, seconds: float = 10) -> None:
+def wait_in_step(zvonok: Zvonok, seconds: float = 10, *, lookups: bool = True) -> None:
     """Wait until `in_step`."""
     deadline = time.monotonic() + within(seconds)
-    while not in_step(zvonok):
+    while not in_step(zvonok, lookups=lookups):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the tap is not in step after {seconds} s:\n{zvonok.log('tap')[-3000:]}")
         time.sleep(0.05)

@@ -121,7 +121,7 @@ async def test_with_the_database_down_at_the_start_calls_go_on_and_the_card_come
         connection.execute(PEOPLE)
     own_postgres.stop()
     with zvonok_of(pbx, agi_port, own_postgres.url()) as zvonok:
-        wait_in_step(zvonok)
+        wait_in_step(zvonok, lookups=False)
         async with (
             watching(zvonok.url, 1) as owner,
             watching(zvonok.url, 2) as bystander,

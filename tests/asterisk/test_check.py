@@ -1,14 +1,21 @@
 """`zvonok check` against real Asterisks: login, rights and dialplan are judged as they are."""
 
+import asyncio
 import socket
 import threading
+import time
 
 import msgspec
+import pytest
 
+from fastagi import ami as ami_module
+from fastagi.ami import Ami
 from fastagi.check import findings
 from tests.asterisk import config
 from tests.asterisk.instance import Asterisk
-from tests.asterisk.lab import asterisk, office
+from tests.asterisk.lab import VERSIONS, asterisk, office
+from tests.asterisk.phones import Phone
+from tests.levels import within
 from zvonok.check import Finding, Level
 from zvonok.settings import Address, Settings
 
@@ -31,8 +38,9 @@ def check(wanted: Settings) -> dict[str, Finding]:
 
 def test_login_rights_and_dialplan_of_the_shipped_configuration_are_well(office_pbx: Asterisk) -> None:
     found = check(settings(office_pbx))
-    for what in ("AMI login", "AMI rights", "dialplan"):
+    for what in ("AMI login", "AMI rights", "dialplan", "hook"):
         assert found[what].level is Level.OK, found[what]
+    assert "from-trunk" in found["hook"].says
     assert found["FastAGI"].level is Level.FAILED  # nothing listens there
 
 
@@ -70,3 +78,71 @@ def test_something_that_is_not_ami_is_named_as_such(office_pbx: Asterisk) -> Non
         found = check(settings(office_pbx, ami_port=server.getsockname()[1]))["AMI"]
     assert found.level is Level.FAILED
     assert "not Asterisk's manager interface" in found.says
+
+
+READ_LESS = """
+[{user}]
+secret = {secret}
+permit = 127.0.0.1/255.255.255.255
+read = {read}
+write = {write}
+"""
+LONG_CALLS = """
+[from-trunk]
+exten => 1,1,Answer()
+ same => n,Wait(60)
+exten => 700,1,Queue(nobody)
+"""
+
+
+def site_with_user(read: str, write: str = "reporting") -> config.Site:
+    """A PBX whose AMI user `zvonok` has other rights than dialplan/manager.d/zvonok.conf gives."""
+    user = READ_LESS.format(user=config.TAP_USER, secret=config.TAP_SECRET, read=read, write=write)
+    queue = "[nobody]\nstrategy = ringall\njoinempty = yes\n"
+    return config.Site(extensions=LONG_CALLS, queues=queue, files={"manager.d/zvonok.conf": user})
+
+
+def test_a_user_that_may_not_list_channels_is_found(office_pbx: Asterisk) -> None:
+    with asterisk(office_pbx.version, site_with_user("call,agent", write="")) as pbx:
+        found = check(settings(pbx))["AMI rights"]
+    assert found.level is Level.FAILED
+    assert "write = reporting" in (found.todo or "")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("read", "called", "missing"),
+    [
+        ("agent", "1", ["call"]),
+        ("call", "700", ["agent"]),
+        ("call,agent", "700", []),
+    ],
+)
+async def test_events_that_the_pbx_keeps_from_us_are_noticed_by_the_first_call(
+    version: str, read: str, called: str, missing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ami_module, "PING_INTERVAL", 0.2)
+    monkeypatch.setattr(ami_module, "SWEEP_INTERVAL", 0.2)
+    with asterisk(version, site_with_user(read)) as pbx:
+        ami = Ami(
+            host="127.0.0.1",
+            port=pbx.ports.ami,
+            user=config.TAP_USER,
+            secret=config.TAP_SECRET,
+            feed=lambda fact: None,
+            now=lambda: time.monotonic_ns() // 1_000_000,
+            suspects=lambda: 0,
+        )
+        following = asyncio.create_task(ami.follow())
+        try:
+            async with asyncio.timeout(within(15)), Phone("outside", pbx.ports.sip, register=False) as outside:
+                while not ami.in_step:
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(2)  # lists tell ages in whole seconds: the call must be younger than the login
+                leg = await outside.dial(called)
+                while not (ami.rights.missing if missing else ami.rights.heard["agent"]):
+                    await asyncio.sleep(0.05)
+                assert ami.rights.missing == missing
+                await leg.hangup()
+        finally:
+            following.cancel()

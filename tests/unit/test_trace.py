@@ -39,6 +39,16 @@ def rung(trace: Trace) -> None:
     trace.saw(facts.DialBegan(source=CALLER, dest=PHONE, dial_string="101"), 2)
 
 
+def test_calls_with_a_card_are_counted_by_whether_the_dialplan_announced_them() -> None:
+    trace = Trace()
+    rung(trace)
+    assert trace.announced() == (0, {}), "no card, no count"
+    trace.decided(Changed(call=call()), 3)
+    assert trace.announced() == (0, {"101": 1})
+    trace.saw(facts.Announced(uniqueid="1.1", linkedid="1.1", channel="PJSIP/trunk-1", number="101"), 4)
+    assert trace.announced() == (1, {})
+
+
 def text(trace: Trace) -> str:
     answer = WhyAnswer(calls=trace.last(), ami_up=True, ami_state="up", notifier_ok=True, notifier_state="ok")
     return "\n".join(lines(answer, brief=False))

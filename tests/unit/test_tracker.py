@@ -1,4 +1,4 @@
-"""The tracker's rules, each with the shortest stream that shows it. Whole scenarios: test_tracker_scenarios.py."""
+"""The tracker's rules, each with the shortest stream that shows it. Whole scenarios: test_tracker_replay.py."""
 
 import pytest
 
@@ -281,8 +281,102 @@ def test_a_call_whose_owner_could_not_be_looked_up_survives_a_restart_of_the_tap
     at.wait(35_000)
     assert at.story(1) == ["missed"]
     assert len(at.episodes(1)) == 1
+    for _ in range(2):  # after a restart only a list says that the channels are gone
+        at.feed(ChannelsListed(rows=(), asked_at=at.now))
+        at.wait(600)
     at.wait(61_000)
     assert at.tracker.size == 0
+
+
+def did(phone_owner: int) -> Desk:
+    """User 1 owns the called number; who owns the phone, the directory cannot tell at first."""
+    at = Desk({"74951234567": [user(1, "74951234567")], "101": [user(phone_owner, "101")]})
+    at.unanswerable = {"101"}
+    return at
+
+
+def answered(pbx: Pbx, at: Desk) -> tuple[Channel, Channel]:
+    caller = pbx.caller(exten="74951234567")
+    phone = pbx.channel("PJSIP/101", of=caller)
+    at.feed(new(caller), dial(caller, phone, "101"), dial_end(caller, phone, "ANSWER"), enter(caller), enter(phone))
+    return caller, phone
+
+
+def test_an_owner_whose_own_phone_is_known_late_keeps_his_one_card(pbx: Pbx) -> None:
+    at = did(phone_owner=1)
+    caller, phone = answered(pbx, at)
+    talked = at.now
+    assert at.story(1) == ["ringing"]
+    at.wait(10_000)
+    assert at.story(1) == ["ringing", "talking"], "the called number's owner sees that somebody talks"
+    at.unanswerable = set()
+    at.wait(2_000)
+    assert (at.only(1).state, at.only(1).line.number, at.only(1).answered_at) == (State.TALKING, "101", talked)
+    at.feed(hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+    at.wait(61_000)
+    assert at.tracker.size == 0
+
+
+def test_a_phone_that_turns_out_to_be_a_colleagues_leaves_the_called_numbers_owner(pbx: Pbx) -> None:
+    at = did(phone_owner=2)
+    caller, phone = answered(pbx, at)
+    at.wait(10_000)
+    assert at.story(2) == []
+    at.unanswerable = set()
+    at.wait(2_000)
+    end = at.only(1).end
+    assert end is not None
+    assert (end.reason, end.answered_by and end.answered_by.user_id) == (Reason.ANSWERED_ELSEWHERE, 2)
+    assert at.only(1).answered_at is None
+    assert at.only(2).state is State.TALKING
+    at.feed(hangup(phone), hangup(caller))
+    assert at.story(2) == ["talking", "completed"]
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["", "the tap restarts in between"])
+def test_an_end_may_still_be_told_better_but_never_revives(pbx: Pbx, restart: bool) -> None:
+    at = did(phone_owner=2)
+    caller, phone = answered(pbx, at)
+    at.wait(10_000)
+    at.feed(hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+    if restart:
+        at.restart()
+    at.unanswerable = set()
+    at.wait(2_000)
+    end = at.only(1).end
+    assert end is not None
+    assert (end.reason, end.answered_by and end.answered_by.user_id) == (Reason.ANSWERED_ELSEWHERE, 2)
+    assert at.only(2).end is not None
+
+
+def test_a_called_numbers_owner_is_found_by_a_list_alone(pbx: Pbx) -> None:
+    at = Desk({"74951234567": [user(1, "74951234567")]})
+    caller = pbx.caller(exten="74951234567")
+    phone = pbx.channel("PJSIP/nobodys", of=caller, shows=caller.caller_number, state=5)
+    rows = (
+        ListedChannel(channel=caller, application="Dial"),
+        ListedChannel(channel=phone, application="AppDial", dial_string="nobodys"),
+    )
+    at.feed(ChannelsListed(rows=rows, asked_at=at.now))
+    at.feed(enter(caller), enter(phone), hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "talking", "completed"]
+
+
+def test_a_phone_whose_card_has_ended_does_not_ring_again_after_a_restart(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.feed(dial_end(caller, phone, "BUSY"))
+    at.wait(600)
+    assert at.story(1) == ["ringing", "busy"]
+    at.restart()
+    rows = (
+        ListedChannel(channel=caller, application="Dial"),
+        ListedChannel(channel=phone, application="AppDial", dial_string="101"),
+    )
+    at.feed(ChannelsListed(rows=rows, asked_at=at.now))
+    assert at.story(1) == ["ringing", "busy"]
 
 
 def test_a_call_in_progress_survives_a_restart_of_the_tap(pbx: Pbx) -> None:
