@@ -63,6 +63,7 @@ def listed(rows: Iterable[Message], statuses: Iterable[Message] = ()) -> tuple[L
         ListedChannel(
             channel=channel,
             application=_text(row.headers, "Application"),
+            queue=_queue(row.headers),
             bridge_id=_text(row.headers, "BridgeId"),
             dial_string=dialled.get(channel.uniqueid),
             duration_ms=_duration_ms(row.headers.get("Duration", "")),
@@ -84,6 +85,13 @@ def _text(headers: Headers, key: str) -> str | None:
     if value is None or value in _ABSENT:
         return None
     return value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
+
+
+def _queue(headers: Headers) -> str | None:
+    """The queue that the channel waits in: what the dialplan's Queue() was called with says it."""
+    if headers.get("Application") != "Queue" or headers.get("BridgeId"):
+        return None
+    return headers.get("ApplicationData", "").partition(",")[0].strip()[:MAX_TEXT] or None
 
 
 def _duration_ms(text: str) -> int:

@@ -253,11 +253,12 @@ class PbxStarted(msgspec.Struct, frozen=True, kw_only=True, tag="pbx_started"):
 class ListedChannel(msgspec.Struct, frozen=True, kw_only=True):
     """A row of CoreShowChannels, with the dialled string from Status (variable DIALEDPEERNUMBER) where it has one.
 
-    `duration_ms` is the channel's age.
+    `duration_ms` is the channel's age; `queue` is the queue that it waits in.
     """
 
     channel: Channel
     application: str | None = None
+    queue: str | None = None
     bridge_id: str | None = None
     dial_string: str | None = None
     duration_ms: int = 0

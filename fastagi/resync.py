@@ -37,8 +37,9 @@ def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
             continue
         seen = tracker.see(row.channel)
         if seen is not None:
-            if seen.exten is None and row.application not in _CALLED:
-                seen.exten = row.channel.exten
+            if row.application not in _CALLED:
+                seen.exten = row.channel.exten if seen.exten is None else seen.exten
+                seen.queue = row.queue
             quiet.append((row, seen))
     for row, party in quiet:
         _place(tracker, row, party)
@@ -67,3 +68,5 @@ def _begin(tracker: "Tracker", row: ListedChannel, party: Party, now: int) -> No
     tracker.announce(chain(caller)[-1])
     leg = tracker.begin(LegKind.DIALLED, party, caller, leg_number(party.name, row.dial_string), queue=caller.queue)
     leg.began_at = max(0, now - row.duration_ms)
+    if not party.is_local:  # behind a Local channel one phone may have two legs here
+        tracker.group(leg)

@@ -366,8 +366,12 @@ class Tracker:
                 party.announcement.gap_since = None
         number = leg_number(dest.name, fact.dial_string)
         leg = self.begin(LegKind.DIALLED, dest, source, number, queue=dest.queue or source.queue or root.queue)
+        self.group(leg)
+
+    def group(self, leg: Leg) -> None:
+        """A leg began: with those that its caller's dial rings beside it, it is a ring group."""
         others = [
-            other for other in source.call.legs if other.source is source and other.trying and other.status is None
+            other for other in leg.call.legs if other.source is leg.source and other.trying and other.status is None
         ]
         if any(other.number != leg.number for other in others):
             for other in others:
@@ -391,6 +395,10 @@ class Tracker:
         leg.rang = party.state == _RINGING
         leg.peer_number, leg.peer_name = party.connected_number, party.connected_name
         party.call.legs.append(leg)
+        for inner in party.call.legs:  # a Local channel's own dial may be told before the dial that called it
+            if party.half is not None and inner.source is party.half and inner.queue is None:
+                inner.queue = queue
+                self.episodes.touch_legs([inner])
         self.ownership.resolve(leg, self._now)
         if party.bridge is not None:
             self.answering.check(party, self._now)

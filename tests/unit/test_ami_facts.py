@@ -66,6 +66,17 @@ def test_a_list_row_takes_the_dialled_string_from_status() -> None:
     assert found.bridge_id is None
 
 
+def test_a_list_row_names_the_queue_that_the_channel_waits_in() -> None:
+    def queue(**headers: str) -> str | None:
+        (found,) = listed([said("CoreShowChannel", Uniqueid="1.1", **headers)])
+        return found.queue
+
+    assert queue(Application="Queue", ApplicationData="sales,t,,,20") == "sales"
+    assert queue(Application="Queue", ApplicationData="sales", BridgeId="talks-to-an-agent") is None
+    assert queue(Application="Dial", ApplicationData="PJSIP/101,20") is None
+    assert queue(Application="Queue", ApplicationData="") is None
+
+
 def test_core_status_tells_when_the_pbx_started() -> None:
     status = Message("", {"CoreStartupDate": "2026-01-02", "CoreStartupTime": "03:04:05"})
     assert pbx_started(status) == PbxStarted(started="2026-01-02 03:04:05")

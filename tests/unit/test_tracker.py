@@ -428,6 +428,39 @@ def test_a_listed_channel_that_has_hung_up_stays_dead(pbx: Pbx) -> None:
     assert at.story(1) == ["ringing", "missed"]
 
 
+def test_a_call_that_nobody_heard_begin_is_shown_to_the_owners_of_its_number_and_of_its_phone(pbx: Pbx) -> None:
+    at = Desk({"74951234567": [user(3, "74951234567")], "101": [user(1, "101")]})
+    caller = pbx.caller(exten="74951234567")
+    phone = pbx.channel("PJSIP/101", of=caller, shows=caller.caller_number, state=5)
+    rows = (ListedChannel(channel=caller, application="Read"),)
+    at.feed(ChannelsListed(rows=rows, asked_at=at.now))
+    assert at.calls == []
+    rows = (
+        ListedChannel(channel=caller, application="Dial"),
+        ListedChannel(channel=phone, application="AppDial"),
+    )
+    at.feed(AmiDown(), AmiUp(), ChannelsListed(rows=rows, asked_at=at.now + 1))
+    assert at.story(1) == at.story(3) == ["ringing"]
+    at.feed(enter(caller), enter(phone))
+    assert at.story(1) == ["ringing", "talking"]
+    assert at.story(3) == ["ringing", "answered_elsewhere"]
+
+
+def test_a_ring_group_and_a_queue_that_nobody_heard_begin_have_their_names(pbx: Pbx) -> None:
+    at = Desk({"101": [user(1, "101")], "102": [user(2, "102")], "103": [user(3, "103")]})
+    caller, waiting = pbx.caller(exten="600"), pbx.caller(exten="700")
+    phones = [pbx.channel(f"PJSIP/{number}", of=caller, state=5) for number in (101, 102)]
+    agent = pbx.channel("PJSIP/103", of=waiting, state=5)
+    rows = (
+        ListedChannel(channel=caller, application="Dial"),
+        *(ListedChannel(channel=phone, application="AppDial") for phone in phones),
+        ListedChannel(channel=waiting, application="Queue", queue="sales"),
+        ListedChannel(channel=agent, application="AppQueue"),
+    )
+    at.feed(ChannelsListed(rows=rows, asked_at=at.now))
+    assert [at.only(user_id).line.queue for user_id in (1, 2, 3)] == ["600", "600", "sales"]
+
+
 def test_a_restarted_pbx_ends_every_call_as_unknown(pbx: Pbx) -> None:
     at = desk()
     at.feed(PbxStarted(started="2026-01-01 10:00:00"))
