@@ -26,7 +26,7 @@ from fastagi.agi_probe import ROUTE as HEALTH_ROUTE
 from fastagi.agi_probe import NoAnswerError, probe
 from fastagi.agi_session import AGIException, AGIHangup, AGISession, BadRequest, PeerTooSlow
 from fastagi.directory import Directory
-from fastagi.fact_link import SOCKET_NAME, FactSender
+from fastagi.fact_link import RETRY, SOCKET_NAME, FactSender
 from fastagi.session_tally import SessionTally
 from zvonok.errors import UsageError, ZvonokError
 from zvonok.service import mask_text, reload_log_level, sd_notify, setup_logging, watchdog_interval
@@ -276,14 +276,15 @@ def _wait(server: AgiServer, facts: FactSender, signals: "SimpleQueue[signal.Sig
     """Watch over the pool until a signal ends the service; returns the signal's name."""
     watched = watchdog_interval()
     tick = min(TICK, watched) if watched is not None else TICK
-    next_stats = 0.0
+    next_stats = next_probe = 0.0
     while True:
         with contextlib.suppress(Empty):
-            received = signals.get(timeout=tick)
+            received = signals.get(timeout=RETRY if facts.waits else tick)
             if received is not signal.SIGHUP:
                 return received.name
             reload_log_level()
-        if watched is not None:
+        if watched is not None and time.monotonic() >= next_probe:
+            next_probe = time.monotonic() + tick
             _feed_watchdog(server)
         if time.monotonic() >= next_stats:
             next_stats = time.monotonic() + STATS_INTERVAL

@@ -21,12 +21,14 @@ from zvonok.errors import ZvonokError
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT: Final = 3.0
+CONNECT_TIMEOUT: Final = 1.0  # an attempt that a dead network swallowed must not outlive it
+LOGIN_TIMEOUT: Final = 2.0
 ANSWER_TIMEOUT: Final = 5.0
-PING_INTERVAL: Final = 2.0
+PING_INTERVAL: Final = 1.0
+PING_TIMEOUT: Final = 2.0
 SWEEP_INTERVAL: Final = 30.0
 LIST_GAP: Final = 0.6  # between two lists; the tracker wants at least 0.5
-_MAX_PAUSE: Final = 1.0
+_MAX_PAUSE: Final = 0.5
 _REFUSED_PAUSES: Final = (2.0, 30.0)  # a wrong password does not get right by haste
 
 
@@ -127,7 +129,9 @@ class Ami:
             transport.abort()
 
     async def _login(self, connection: "AmiConnection") -> None:
-        answer = await connection.action("Login", Username=self._user, Secret=self._secret, Events="call,agent")
+        answer = await connection.action(
+            "Login", LOGIN_TIMEOUT, Username=self._user, Secret=self._secret, Events="call,agent"
+        )
         self.version = connection.version
         if not answer.succeeded:
             raise AmiRefused(
@@ -168,7 +172,7 @@ class Ami:
                     await connection.lost.wait()
                 raise AmiError(f"the PBX closed the AMI connection ({connection.why})")
             began = loop.time()
-            await connection.action("Ping")
+            await connection.action("Ping", PING_TIMEOUT)
             self.round_trip = loop.time() - began
             if loop.time() >= next_sweep:
                 next_sweep = loop.time() + SWEEP_INTERVAL
@@ -220,9 +224,9 @@ class AmiConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(str(exc) if exc else self.why)
 
-    async def action(self, name: str, **headers: str) -> Message:
+    async def action(self, name: str, patience: float = ANSWER_TIMEOUT, /, **headers: str) -> Message:
         """Send an action and await its response. Raises `AmiError` if the connection is lost or does not answer."""
-        return (await self._send(name, headers))[0]
+        return (await self._send(name, headers, patience=patience))[0]
 
     async def rows(self, name: str, **headers: str) -> list[Message]:
         """Send a list action and await its rows, without the response and the event that ends it.
@@ -237,7 +241,9 @@ class AmiConnection(asyncio.Protocol):
             )
         return answer[1:-1]
 
-    async def _send(self, name: str, headers: dict[str, str], *, rows: bool = False) -> list[Message]:
+    async def _send(
+        self, name: str, headers: dict[str, str], *, rows: bool = False, patience: float = ANSWER_TIMEOUT
+    ) -> list[Message]:
         if self._transport is None or self.lost.is_set():
             raise AmiError(f"the AMI connection is lost ({self.why})")
         action_id = f"zvonok-{next(self._ids)}"
@@ -247,10 +253,10 @@ class AmiConnection(asyncio.Protocol):
             self._lists[action_id] = []
         try:
             self._transport.write(encode_action(name, action_id, headers.items()))
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(patience):
                 return await future
         except TimeoutError as exc:
-            raise AmiError(f"the PBX does not answer {name} within {ANSWER_TIMEOUT:.0f} s") from exc
+            raise AmiError(f"the PBX does not answer {name} within {patience:.0f} s") from exc
         finally:
             self._waiting.pop(action_id, None)
             self._lists.pop(action_id, None)

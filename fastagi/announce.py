@@ -17,7 +17,7 @@ from typing import Final
 from fastagi.agi_session import AGISession
 from fastagi.directory import LookupUnavailable
 from fastagi.facts import Announced
-from zvonok.call import Caller, Kind
+from zvonok.call import Caller, Kind, wall_ms
 from zvonok.service import mask_number, mask_text
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,7 @@ class Announcer:
                     caller=caller,
                     restricted=restricted,
                     now="now" in options,
+                    at=wall_ms(),
                 )
             )
         return result

@@ -128,6 +128,11 @@ class Directory:
         """Whether the next question will most likely be answered in its time."""
         return self.listening and self._workers is not None and not self._workers.failing
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the database answered the last query."""
+        return self._workers is not None and self._workers.reachable
+
     # --- questions: blocking --------------------------------------------------------------------------------------
 
     def identify(self, caller: str, called: str) -> Identity:

@@ -1,8 +1,9 @@
 """The way of facts from the FastAGI server to the tap: newline-delimited JSON over a unix stream socket.
 
-The sender never makes a call wait: what the tap does not take at once waits in a bounded buffer for a few seconds,
-then it is dropped and counted. A lost fact is harmless: AMI says the same a little later. The receiver takes whatever
-comes: a line that is no fact is counted and skipped.
+The sender never makes a call wait: what the tap does not take at once waits in a bounded buffer for a minute, then it
+is dropped and counted. What a tap took just before it died it may not have read, so the next one gets the last seconds
+again. A fact twice is harmless, and so is a lost one: AMI says the same a little later, unless the call began and
+ended while no tap was there. The receiver takes whatever comes: a line that is no fact is counted and skipped.
 """
 
 import asyncio
@@ -26,14 +27,16 @@ log = logging.getLogger(__name__)
 SOCKET_NAME: Final = "facts.sock"  # in RUNTIME_DIR
 MAX_LINE: Final = 65_536  # bytes
 MAX_WAITING: Final = 2_000  # facts
-MAX_AGE: Final = 5.0  # s; an older announcement could open a card for a call that is over
+MAX_AGE: Final = 60.0  # s; the tracker knows by its `at` that an announcement is old
+REPEAT: Final = 5.0  # s; what was sent so lately is sent again to a new tap
 RETRY: Final = 0.2  # s between two attempts to reach the tap
 
 LinkMessage = Announced | FastagiStats
 
 
 class FactSender:
-    """The sending end, for any thread. `send` and `flush` never wait; `flush` is to be called about once a second.
+    """The sending end, for any thread. `send` and `flush` never wait; `flush` is to be called about once a second, and
+    oftener while something `waits`.
 
     `lost` counts the facts that were dropped because the tap was away or too slow.
     """
@@ -48,7 +51,13 @@ class FactSender:
         self._up: bool | None = None  # what the log says last
         self._partial = b""  # the rest of a line whose beginning the tap has
         self._waiting: deque[tuple[float, bytes]] = deque()
+        self._sent: deque[tuple[float, bytes]] = deque()
         self.lost = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for the tap: call `flush` every RETRY seconds then, else about once a second."""
+        return bool(self._waiting)
 
     def send(self, message: LinkMessage) -> None:
         """Send `message`, or keep it for a moment, or count it as lost."""
@@ -69,8 +78,11 @@ class FactSender:
                 break
 
     def flush(self) -> None:
-        """Send what waits, as far as the tap takes it; drop what is too old."""
+        """Send what waits, as far as the tap takes it; drop what is too old; notice that the tap is gone."""
         with self._lock:
+            if self._sock is not None and _is_gone(self._sock):
+                self._report(up=False, why="it is gone")
+                self._drop_connection()
             self._flush()
 
     def close(self) -> None:
@@ -81,9 +93,12 @@ class FactSender:
 
     def _flush(self) -> bool:
         """Whether the tap took all that waited."""
-        while self._waiting and (len(self._waiting) > MAX_WAITING or self._clock() - self._waiting[0][0] > MAX_AGE):
+        now = self._clock()
+        while self._waiting and (len(self._waiting) > MAX_WAITING or now - self._waiting[0][0] > MAX_AGE):
             self._waiting.popleft()
             self.lost += 1
+        while self._sent and (len(self._sent) > MAX_WAITING or now - self._sent[0][0] > REPEAT):
+            self._sent.popleft()
         if not (self._partial or self._waiting):
             return True
         if not self._connected():
@@ -92,7 +107,8 @@ class FactSender:
         try:
             while self._partial or self._waiting:
                 if not self._partial:
-                    self._partial = self._waiting.popleft()[1]
+                    self._sent.append(self._waiting.popleft())
+                    self._partial = self._sent[-1][1]
                 sent = self._sock.send(self._partial)
                 self._partial = self._partial[sent:]
         except BlockingIOError:
@@ -121,9 +137,9 @@ class FactSender:
         return True
 
     def _drop_connection(self) -> None:
-        if self._partial:  # the tap has half of it at most, so it is lost
-            self._partial = b""
-            self.lost += 1
+        self._partial = b""
+        self._waiting.extendleft(reversed(self._sent))
+        self._sent.clear()
         if self._sock is not None:
             self._sock.close()
             self._sock = None
@@ -136,6 +152,16 @@ class FactSender:
             log.info("connected to the tap at %s", self._path)
         else:
             log.warning("the tap cannot be reached at %s (%s); calls go on, is zvonok tap running?", self._path, why)
+
+
+def _is_gone(sock: socket.socket) -> bool:
+    """Whether the tap has closed the connection; it never writes, so that is all there is to be read."""
+    try:
+        return sock.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 class FactReceiver:

@@ -49,6 +49,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, tag="announced"):
 
     `caller` is the directory's answer where the dialplan asked for one. `restricted`: the caller hides his number
     (CLIR), so it is not here. `now`: open the card at once, because this dialplan has no Dial or Queue to wait for.
+    `at`: when that was (Unix ms), 0 if it is not known; it may be long ago where the tap was away.
     """
 
     uniqueid: str
@@ -60,6 +61,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, tag="announced"):
     caller: Caller | None = None
     restricted: bool = False
     now: bool = False
+    at: int = 0
 
 
 class FastagiStats(msgspec.Struct, frozen=True, kw_only=True, tag="fastagi_stats"):

@@ -38,9 +38,10 @@ class Position(msgspec.Struct, frozen=True, order=True):
 class Journal:
     """The journal in `directory`. Not thread-safe: it belongs to the tap's event loop.
 
-    `checkpoint` gives the payloads that a restart needs; it is asked each time a segment is begun. All segments
-    together stay under `max_bytes`: when a reader is so far behind that more would be needed, the oldest segment is
-    given up, with an error in the log and in `lost_segments`.
+    `checkpoint` gives the payloads that a restart needs; it is asked each time a segment is begun, which is when
+    `segment_bytes` were written, or as much as the checkpoint itself takes if that is more. All segments together stay
+    under `max_bytes`: when a reader is so far behind that more would be needed, the oldest segment is given up, with an
+    error in the log and in `lost_segments`.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Journal:
         self._file = -1
         self._number = 0
         self._size = 0
+        self._full_at = 0
         self._torn = False
         self._unsynced = False
         self._kept: Callable[[], Position] = lambda: Position(1 << 62)
@@ -94,7 +96,7 @@ class Journal:
 
     def append(self, payload: bytes) -> None:
         """Write one record. Never raises: a failed write is counted, and the alarm is on until one succeeds."""
-        if self._size >= self._segment_bytes:
+        if self._size >= self._full_at:
             try:
                 self._begin_segment()
             except OSError as exc:
@@ -168,6 +170,8 @@ class Journal:
         self._file, self._number, self._size, self._torn = file, number, 0, False
         payloads = list(self._checkpoint())
         self._write(b"".join([_line(b"%s%d" % (_CHECKPOINT, len(payloads))), *map(_line, payloads)]))
+        # With a checkpoint as big as a segment, each record would begin the next segment, and write all of it again.
+        self._full_at = self._size + max(self._segment_bytes, self._size)
         self._remove_old()
 
     def _remove_old(self) -> None:

@@ -1,7 +1,7 @@
 """Queries for callers that cannot wait: a few worker threads with a pool, and a breaker.
 
 A lookup returns within its time whatever the database does, even when the server is frozen: whoever gives up cuts the
-query's socket, so that the worker is free again at once. After a failure nobody asks for a second but one.
+query's socket, so that the worker is free again at once. After a failure nobody asks for half a second but one.
 """
 
 import threading
@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from zvonok.database import SyncConnection, cut_socket, explain, thread_pool
 
 WORKERS: Final = 4
-PAUSE: Final = 1.0
+PAUSE: Final = 0.5
 FAILING_FOR: Final = 10.0
 STATEMENT_TIMEOUT_MS: Final = 150
 
@@ -116,6 +116,11 @@ class LookupWorkers:
         query = Query(statement, arguments, time.monotonic() + seconds)
         self._threads.submit(query.run, self._pool)
         return query
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the last query that ended did so with an answer."""
+        return self._paused_until is None
 
     def failed(self) -> bool:
         """A query failed or took too long: pause. True if that is news."""

@@ -1,14 +1,21 @@
-"""The tracker's questions to the directory, and the answers back to it as facts."""
+"""The tracker's questions to the directory, and the answers back to it as facts.
+
+The tracker asks again what the directory could not answer; but as soon as one question is answered by the database
+after failures, all that failed are asked at once.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 from fastagi.directory import Directory, LookupUnavailable
 from fastagi.facts import CallerFound, Fact, LookupFailed, Owner, OwnersFound
 from fastagi.records import Ask, AskOwners
 from fastagi.trace import Trace
 from zvonok.call import Caller
+
+_REMEMBERED: Final = 10_000
 
 
 class Lookups:
@@ -22,6 +29,7 @@ class Lookups:
     ) -> None:
         self._directory, self._feed, self._trace, self._now = directory, feed, trace, now
         self._asking: set[asyncio.Task[None]] = set()
+        self._failed: dict[str, Ask] = {}
 
     def ask(self, question: Ask) -> None:
         """Answer `question` now if it is remembered, else when the database has answered, or has not."""
@@ -33,6 +41,9 @@ class Lookups:
         if answer is not None:
             self._answer(question, answer, "from memory")
             return
+        self._begin(question)
+
+    def _begin(self, question: Ask) -> None:
         task = asyncio.create_task(self._ask(question), name="lookup")
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
@@ -47,9 +58,16 @@ class Lookups:
                 answer = await self._directory.caller_async(question.number)
         except LookupUnavailable as exc:
             self._trace.looked_up(question, f"no answer: {exc}", self._now())
+            if len(self._failed) < _REMEMBERED:
+                self._failed[question.ask_id] = question
             self._feed(LookupFailed(ask_id=question.ask_id, why=str(exc)))
         else:
             self._answer(question, answer, f"from the database, {(time.monotonic() - began) * 1000:.1f} ms")
+            self._failed.pop(question.ask_id, None)
+            if self._failed and self._directory.reachable:  # again: nobody need wait for his next turn
+                again, self._failed = self._failed, {}
+                for failed in again.values():
+                    self._begin(failed)
 
     def _answer(self, question: Ask, answer: Caller | tuple[Owner, ...], source: str) -> None:
         fact: Fact

@@ -1,7 +1,8 @@
 """The publisher: brings each call's latest state to the notifier, over HTTP (design: the intake contract).
 
 The outbox is a dictionary of the latest states, not a queue, so it is as small as the number of calls however long the
-notifier is away. One request is in flight at a time; what changes meanwhile goes with the next one.
+notifier is away. A new notifier gets live calls first, and what is over after everything else. One request is in
+flight at a time; what changes meanwhile goes with the next one.
 """
 
 import asyncio
@@ -10,12 +11,13 @@ import random
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from http import HTTPStatus
+from itertools import chain, islice
 from typing import Final
 
 import aiohttp
 import msgspec
 
-from zvonok.call import Call, newer, wall_ms
+from zvonok.call import Call, State, newer, wall_ms
 from zvonok.service import mask_text
 from zvonok.settings import parse_address
 
@@ -84,6 +86,7 @@ class Publisher:
         self._seq = 0
         self._boot: str | None = None
         self._outbox: dict[str, Call] = {}
+        self._past: dict[str, Call] = {}
         self._offered = asyncio.Event()
         self.link = Link.STARTING
         self.sent = 0
@@ -92,12 +95,13 @@ class Publisher:
     @property
     def waiting(self) -> int:
         """How many calls have a state that the notifier does not have yet."""
-        return len(self._outbox)
+        return len(self._outbox) + len(self._past)
 
     def offer(self, call: Call) -> None:
         """Publish `call` as soon as possible, unless something newer of it is waiting already."""
         if newer(self._outbox.get(call.call_id), call):
             self._outbox[call.call_id] = call
+            self._past.pop(call.call_id, None)
             self._offered.set()
 
     async def publish(self) -> None:
@@ -109,9 +113,11 @@ class Publisher:
         ) as session:
             failures = 0
             while True:
-                if not self._outbox:
+                if not self.waiting:
                     await self._something_offered()
-                if await self._post(session, list(self._outbox.values())[:MAX_BATCH]):
+                if await self._post(
+                    session, list(islice(chain(self._outbox.values(), self._past.values()), MAX_BATCH))
+                ):
                     failures = 0
                 else:
                     failures += 1
@@ -128,7 +134,7 @@ class Publisher:
     async def _post(self, session: aiohttp.ClientSession, calls: list[Call]) -> bool:
         """Send `calls`; whether the notifier has dealt with them."""
         self._seq += 1
-        last = len(calls) == len(self._outbox)
+        last = len(calls) == self.waiting
         batch = Batch(
             pbx=self._pbx,
             run=self._run,
@@ -168,7 +174,10 @@ class Publisher:
         if receipt.boot != self._boot:
             self._boot = receipt.boot
             for call in self._known():
-                self.offer(call)
+                if call.state is not State.ENDED:
+                    self.offer(call)
+                elif call.call_id not in self._outbox:
+                    self._past[call.call_id] = call
             self._offered.set()
         if receipt.delivered:
             self._delivered(receipt.delivered)
@@ -189,8 +198,9 @@ class Publisher:
 
     def _forget(self, calls: list[Call]) -> None:
         for call in calls:
-            if self._outbox.get(call.call_id) is call:
-                del self._outbox[call.call_id]
+            for box in (self._outbox, self._past):
+                if box.get(call.call_id) is call:
+                    del box[call.call_id]
 
     def _now(self, link: Link, message: str, detail: object = "") -> None:
         """Log a change for the worse once, not at each attempt."""

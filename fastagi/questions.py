@@ -4,8 +4,7 @@ from typing import Final, Generic, TypeVar
 
 from fastagi.records import Ask, AskCaller, AskOwners
 
-RETRY_FIRST_MS: Final = 1_000
-RETRY_MOST_MS: Final = 1_500  # a card is to be right within 2 s after the database is back
+RETRY_MS: Final = 500  # a card is to be right within 2 s after the database is back
 NO_ANSWER_MS: Final = 5_000
 
 Waiter = TypeVar("Waiter")
@@ -14,13 +13,12 @@ Waiter = TypeVar("Waiter")
 class Question(Generic[Waiter]):
     """One open question. `failed`: the directory could not answer so far."""
 
-    __slots__ = ("ask", "asked_at", "failed", "next_at", "tries", "waiting")
+    __slots__ = ("ask", "asked_at", "failed", "next_at", "waiting")
 
     def __init__(self, ask: Ask, now: int) -> None:
         self.ask = ask
         self.asked_at = now
         self.next_at = now + NO_ANSWER_MS
-        self.tries = 0
         self.failed = False
         self.waiting: list[Waiter] = []
 
@@ -59,12 +57,11 @@ class Questions(Generic[Waiter]):
         return question
 
     def failed(self, ask_id: str, *, now: int) -> Question[Waiter] | None:
-        """The question that could not be answered; it will be asked again, at growing intervals."""
+        """The question that could not be answered; it will be asked again."""
         question = self._by_id.get(ask_id)
         if question is not None:
             question.failed = True
-            question.next_at = now + min(RETRY_FIRST_MS << min(question.tries, 8), RETRY_MOST_MS)
-            question.tries += 1
+            question.next_at = now + RETRY_MS
         return question
 
     def due(self, *, now: int) -> list[Ask]:

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 TICK: Final = 0.1
 LOOKUPS_PROBLEM: Final = "the database: lookups are not answered"
+LOOKUP_BUDGET: Final = 0.5  # s; no call waits for the tap's lookups, and a new connection may take more than 0.2 s
 _record_decoder: Final = msgspec.json.Decoder(Record)
 
 
@@ -86,7 +87,7 @@ class Tap:
         assert settings.ami_host
         assert settings.ami_secret
         assert settings.intake_secret
-        self._directory = Directory(settings)
+        self._directory = Directory(settings, budget=LOOKUP_BUDGET)
         self._lookups = Lookups(self._directory, feed=self.feed, trace=self._trace, now=self._now)
         self._facts: deque[Fact] = deque()
         self._journal = Journal(settings.state_dir / "journal", checkpoint=self._checkpoint)

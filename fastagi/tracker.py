@@ -45,11 +45,25 @@ from fastagi.facts import (
 from fastagi.legs import Leg, LegKind
 from fastagi.ownership import Ownership
 from fastagi.records import AskCaller, AskOwners, Note, Output, PbxSeen, Record
-from fastagi.switchboard import UP, Party, PhoneCall, Switchboard, chain, nobody_calls, who_hear_each_other
+from fastagi.switchboard import (
+    UP,
+    Party,
+    PhoneCall,
+    Switchboard,
+    chain,
+    nobody_calls,
+    who_hear_each_other,
+)
 from zvonok.call import Reason
 
 ANNOUNCED_WAIT_MS: Final = 2_000
-"""An announcement whose channel AMI does not show within this time is dropped."""
+"""A card that an announcement opened ends if AMI does not show the channel within this time."""
+EARLY_WAIT_MS: Final = 4_000
+"""An announcement waits so long for AMI to show its channel: longer than a dead AMI connection looks alive."""
+LATE_WAIT_MS: Final = 1_000
+"""The same for one that is older than the AMI connection: the list of channels that follows the login will tell."""
+STALE_MS: Final = 5_000
+"""An announcement older than this opens no card by itself: its call may be over."""
 WATCH_EVERY_MS: Final = 1_000
 _RINGING: Final = 5
 
@@ -137,10 +151,10 @@ class Tracker:
         self.episodes.tick(now)
         self.ownership.tick(now)
         self.board.forget_ended(now)
-        for uniqueid, (_, until) in list(self._early.items()):
+        for uniqueid, (fact, until) in list(self._early.items()):
             if until <= now:
                 del self._early[uniqueid]
-                self.board.counters["announcements_dropped"] += 1
+                self._never_shown(fact)
         for uniqueid, until in list(self._unknown.items()):
             if until <= now:
                 self._give_up_unknown(uniqueid)
@@ -288,8 +302,10 @@ class Tracker:
             self.board.counters["late_facts"] += 1
             return
         party = self.board.parties.get(fact.uniqueid)
-        if party is None and self.ami_up and not fact.now:
-            self._early[fact.uniqueid] = (fact, self._now + ANNOUNCED_WAIT_MS)
+        stale = 0 < fact.at < self._now - STALE_MS
+        if party is None and (stale or (self.ami_up and not fact.now)):
+            wait = LATE_WAIT_MS if 0 < fact.at < self.ami_up_at else EARLY_WAIT_MS
+            self._early[fact.uniqueid] = (fact, self._now + wait)
             return
         if party is None:
             party = self.board.add(fact.uniqueid, fact.linkedid or fact.uniqueid, self._now)
@@ -329,6 +345,22 @@ class Tracker:
         leg.at_once = at_once
         party.call.legs.append(leg)
         self.ownership.resolve(leg, self._now)
+
+    def _never_shown(self, fact: Announced) -> None:
+        """AMI has not shown the announced channel. If it was followed since then, no phone rang. If not, the call began
+        and ended unseen: its owner gets to know of it, as one that ended nobody knows how.
+        """
+        self.board.counters["announcements_dropped"] += 1
+        if fact.at == 0 or (self.ami_up and fact.at >= self.ami_up_at):
+            return
+        party = self.board.add(fact.uniqueid, fact.linkedid or fact.uniqueid, self._now)
+        party.known = False
+        self.board.rename(party, fact.channel)
+        self._take_announcement(party, fact)
+        self.announce(party, at_once=True)
+        if party.announcement is not None:
+            party.announcement.began_at = fact.at
+        self.lose(party)
 
     def _give_up_unknown(self, uniqueid: str) -> None:
         """An announcement that was shown at once, but AMI does not know its channel."""

@@ -59,9 +59,14 @@ class Delivery:
         self.sources.set_complete(pbx, False)
 
     def held_in_full(self, pbx: str, live: Collection[str]) -> None:
-        """`live` are all live calls of the PBX: others that we have of it are over."""
+        """`live` are all live calls of the PBX: others that we have of it are over.
+
+        We may lack some of them: a tap that knew the notifier before us sends its news first, then everything. Until
+        then pages must not conclude that the others are over.
+        """
         self._end_missing(pbx, live)
-        if self.sources.set_complete(pbx, True):
+        have_all = all(self.inbox.get(call_id) is not None for call_id in live)
+        if self.sources.set_complete(pbx, have_all):
             self._start_broadcast(self._snapshot_to_all())
 
     def snapshot(self, user_id: int) -> bytes:

@@ -71,8 +71,8 @@ def changed(channel: Channel) -> Fact:
     return ChannelChanged(channel=channel)
 
 
-def announced(channel: Channel, number: str, *, now: bool = False) -> Fact:
-    """The dialplan announces `number`."""
+def announced(channel: Channel, number: str, *, now: bool = False, at: int = 0) -> Fact:
+    """The dialplan announces `number`, or did at the time `at`."""
     return Announced(
         uniqueid=channel.uniqueid,
         linkedid=channel.linkedid or "",
@@ -80,6 +80,7 @@ def announced(channel: Channel, number: str, *, now: bool = False) -> Fact:
         number=number,
         caller_number=channel.caller_number,
         now=now,
+        at=at,
     )
 
 

@@ -26,6 +26,9 @@ AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 # The first lookup of a connection costs 5-95 ms (catalogs, plans), so each connection does one before it serves,
 # with numbers as calls bring them: one without a key ('0') leaves half of the plans to the first call.
 WARM_UP: Final = "SELECT zvonok.identify('+79990000000', '100')"
+# The pool's own retries come 1, 2, 4 s apart, so a database could be back for 4 s before anybody notices. With none of
+# them, each question that finds no connection tries to make one at once; how often it asks is its own matter.
+_RECONNECT: Final = 0.0
 
 
 def connect_options(url: str, *, name: str, statement_timeout_ms: int) -> dict[str, Any]:
@@ -58,11 +61,11 @@ def thread_pool(
         max_size=size,
         open=False,
         # Without the check, a quick restart hands out dead connections; a bound on waiting left the pool dead for
-        # 90 s after an outage of 45 s, hence none (our callers bound their wait by time).
+        # 90 s after an outage of 45 s, hence none (our callers bound their wait by time). See _RECONNECT.
         check=ConnectionPool.check_connection if checked else None,
         configure=_warm,
         max_waiting=0,
-        reconnect_timeout=5,
+        reconnect_timeout=_RECONNECT,
         name=f"zvonok-{name}",
     )
 
@@ -79,7 +82,7 @@ def async_pool(
         open=False,
         check=AsyncConnectionPool.check_connection,
         max_waiting=0,
-        reconnect_timeout=5,
+        reconnect_timeout=_RECONNECT,
         name=f"zvonok-{name}",
     )
 

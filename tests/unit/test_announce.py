@@ -13,7 +13,7 @@ from fastagi.directory import LookupUnavailable
 from fastagi.facts import Announced
 from tests.agi_peer import AgiPeer, request
 from tests.levels import within
-from zvonok.call import Caller, Kind
+from zvonok.call import Caller, Kind, wall_ms
 
 IVANOV = Caller(number="+79271390907", name="Иванов Иван", kind=Kind.DEALER, id=7, company="ООО Ромашка", matches=1)
 NOBODY = Caller(number="+79271390907")
@@ -57,6 +57,7 @@ def announce(
 def test_without_options_the_call_is_released_without_a_word_and_without_a_lookup() -> None:
     result, commands, [fact], looked_up = announce(request("84951234567", "1760000000.0"))
     assert (result, commands, looked_up) == ("announced", [], [])
+    assert abs(fact.at - wall_ms()) < 60_000
     assert fact == Announced(
         uniqueid="1760000000.1",
         linkedid="1760000000.0",
@@ -64,6 +65,7 @@ def test_without_options_the_call_is_released_without_a_word_and_without_a_looku
         number="84951234567",
         caller_number="79271390907",
         caller_name="Иван",
+        at=fact.at,
     )
 
 

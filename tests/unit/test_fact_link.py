@@ -139,7 +139,7 @@ async def test_a_receiver_that_fails_ends_the_service(tmp_path: Path) -> None:
     assert caught.group_contains(RuntimeError, match="broken tracker")
 
 
-async def test_a_tap_that_comes_back_gets_what_waited(tmp_path: Path) -> None:
+async def test_a_tap_that_comes_back_gets_what_waited_and_the_last_seconds_again(tmp_path: Path) -> None:
     path = tmp_path / "facts.sock"
     sender = FactSender(path)
     async with tap(path) as received:
@@ -150,12 +150,42 @@ async def test_a_tap_that_comes_back_gets_what_waited(tmp_path: Path) -> None:
     async with tap(path) as received:
         await asyncio.sleep(fact_link.RETRY)
         sender.flush()
+        await until(lambda: len(received) == 3)
+        assert received == [fact(1), fact(2), fact(3)]
+    assert sender.lost == 0
+
+
+async def test_what_a_dead_tap_may_not_have_read_comes_again_without_another_call(tmp_path: Path) -> None:
+    path = tmp_path / "facts.sock"
+    sender = FactSender(path)
+    async with tap(path) as received:
+        sender.send(fact(1))
         await until(lambda: received)
-        assert received[-1] == fact(3)
-    assert len(received) + sender.lost == 2
+    sender.flush()  # as each second: notices
+    async with tap(path) as received:
+        await asyncio.sleep(fact_link.RETRY)
+        sender.flush()
+        await until(lambda: received)
+        assert received == [fact(1)]
 
 
-def test_without_a_tap_facts_wait_for_some_seconds_and_are_counted_then(tmp_path: Path) -> None:
+async def test_what_was_sent_long_ago_is_not_sent_again(tmp_path: Path) -> None:
+    path, now = tmp_path / "facts.sock", 0.0
+    sender = FactSender(path, clock=lambda: now)
+    async with tap(path) as received:
+        sender.send(fact(1))
+        now = fact_link.REPEAT + 0.1
+        sender.send(fact(2))
+        await until(lambda: len(received) == 2)
+    sender.flush()
+    async with tap(path) as received:
+        now += fact_link.RETRY
+        sender.flush()
+        await until(lambda: received)
+        assert received == [fact(2)]
+
+
+def test_without_a_tap_facts_wait_for_a_minute_and_are_counted_then(tmp_path: Path) -> None:
     now = 0.0
     sender = FactSender(tmp_path / "facts.sock", clock=lambda: now)
     for number in range(10):

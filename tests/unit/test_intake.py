@@ -135,6 +135,14 @@ async def test_live_calls_that_the_pbx_no_longer_names_end_as_unknown(server: Se
         assert (await browser.receive("call"))["call"]["state"] == "ringing"
 
 
+async def test_a_new_notifier_that_lacks_a_live_call_does_not_let_pages_end_it(server: Server) -> None:
+    # The tap knew the notifier before: its first batch has its news only, and names all that is live.
+    await server.post(a_call("news"), live=["news", "older"])
+    assert server.notifier.delivery.sources.complete() == []
+    await server.post(a_call("older"), live=["news", "older"])
+    assert server.notifier.delivery.sources.complete() == ["main"]
+
+
 async def test_after_a_new_run_the_state_is_not_complete_until_live_is_said_again(server: Server) -> None:
     await server.post(live=[])
     assert server.notifier.delivery.sources.complete() == ["main"]

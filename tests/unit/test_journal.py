@@ -109,6 +109,20 @@ def test_a_full_journal_gives_up_its_oldest_segment_loudly(tmp_path, caplog):
     assert "the oldest segment was given up" in caplog.text
 
 
+def test_a_checkpoint_bigger_than_a_segment_is_not_written_again_with_each_record(tmp_path):
+    asked = 0
+
+    def checkpoint():
+        nonlocal asked
+        asked += 1
+        return [b'"%d"' % n for n in range(1_000)]
+
+    writer = opened(tmp_path, segment_bytes=1_000, checkpoint=checkpoint)
+    for n in range(1_000):
+        writer.append(b'"%d"' % n)
+    assert asked <= 2
+
+
 def test_a_failed_write_raises_the_alarm_and_the_next_record_is_whole(tmp_path, caplog):
     writer = opened(tmp_path)
     good, writer._file = writer._file, os.open("/dev/full", os.O_WRONLY)

@@ -16,13 +16,13 @@ from zvonok.call import Call, Caller, Line, State
 SECRET = "s" * 32
 
 
-def call(call_id: str = "c1", rev: int = 1) -> Call:
+def call(call_id: str = "c1", rev: int = 1, state: State = State.RINGING) -> Call:
     return Call(
         call_id=call_id,
         rev=rev,
         first_linkedid="1.1",
         user_id=1,
-        state=State.RINGING,
+        state=state,
         caller=Caller(number="+79001112233"),
         line=Line(number="101"),
         ring_started_at=1,
@@ -127,6 +127,18 @@ async def test_a_new_boot_gets_all_known_calls_in_batches_and_live_with_the_last
         assert sum(len(b.calls) for b in intake.batches[: first_live + 1]) == 1200
         intake.boot = "boot-2"
         await until(lambda: len(intake.calls) == 2400)
+
+
+async def test_a_new_boot_gets_live_calls_and_news_before_what_is_over():
+    intake = Intake()
+    known = [call(f"over{n}", state=State.ENDED) for n in range(1200)] + [call("live")]
+    async with publishing(intake, known, live=["live"]) as (publisher, _):
+        await until(lambda: intake.calls)
+        publisher.offer(call("over7", rev=2, state=State.ENDED))
+        assert intake.calls[0][0] == "live"
+        await until(lambda: publisher.waiting == 0)
+        assert len({call_id for call_id, _ in intake.calls}) == 1201
+        assert [rev for call_id, rev in intake.calls if call_id == "over7"][-1] == 2
 
 
 async def test_live_is_not_claimed_before_it_is_certain():

@@ -4,7 +4,8 @@ import pytest
 
 from fastagi.facts import AmiDown, AmiUp, Channel, ChannelsListed, ListedChannel, PbxStarted
 from fastagi.records import Resolved, Unresolved
-from tests.call_desk import Desk, user
+from fastagi.tracker import EARLY_WAIT_MS
+from tests.call_desk import START, Desk, user
 from tests.pbx_words import (
     Pbx,
     announced,
@@ -66,9 +67,59 @@ def test_an_announcement_alone_opens_no_card_but_warms_the_directory(pbx: Pbx) -
 def test_an_announcement_of_a_channel_that_ami_never_shows_is_dropped(pbx: Pbx) -> None:
     at = desk()
     at.feed(announced(pbx.caller(), "101"))
-    at.wait(2_100)
+    at.wait(EARLY_WAIT_MS + 100)
     assert at.tracker.counters["announcements_dropped"] == 1
     assert at.tracker.size == 0
+
+
+def test_a_call_that_began_and_ended_while_no_tap_was_there_is_in_the_history(pbx: Pbx) -> None:
+    at = desk(ami_up=False)
+    fact = announced(pbx.caller(), "101", at=at.now)
+    at.wait(1_000)
+    at.feed(AmiUp(), fact)
+    at.wait(EARLY_WAIT_MS + 100)
+    card = at.only(1)
+    assert at.story(1) == ["unknown"], "a phone that is silent again shows no ringing card"
+    assert (card.caller, card.ring_started_at) == (IVANOV, START)
+    assert at.tracker.size == 1, "only the memory of the ended channel"
+    at.feed(fact)
+    at.wait(EARLY_WAIT_MS + 100)
+    assert len(at.episodes(1)) == 1
+
+
+def test_an_old_announcement_opens_no_card_even_with_ami_down(pbx: Pbx) -> None:
+    at = desk(ami_up=False)
+    fact = announced(pbx.caller(), "101", at=at.now)
+    at.wait(6_000)
+    at.feed(fact)
+    assert at.calls == []
+    at.feed(AmiUp())
+    at.wait(EARLY_WAIT_MS + 100)
+    assert at.story(1) == ["unknown"]
+
+
+def test_an_announcement_that_waited_belongs_to_the_call_that_ami_shows(pbx: Pbx) -> None:
+    at = desk(ami_up=False)
+    caller, phone = pbx.caller(), pbx.channel("PJSIP/101")
+    fact = announced(caller, "101", at=at.now)
+    at.wait(1_000)
+    at.feed(AmiUp(), fact, new(caller), new(phone), dial(caller, phone, "101"))
+    at.wait(EARLY_WAIT_MS + 100)
+    assert at.story(1) == ["ringing"]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_call_that_the_journal_has_is_not_told_twice_when_it_is_announced_again(pbx: Pbx, over: bool) -> None:
+    at = desk()
+    caller, phone = pbx.caller(), pbx.channel("PJSIP/101")
+    fact = announced(caller, "101", at=at.now)
+    at.feed(fact, new(caller), new(phone), dial(caller, phone, "101"))
+    if over:
+        at.feed(hangup(phone), hangup(caller))
+    at.restart()
+    at.feed(fact)
+    at.wait(EARLY_WAIT_MS + 100)
+    assert len(at.episodes(1)) == 1
 
 
 def test_with_ami_down_an_announcement_opens_the_card_and_the_watchdog_ends_it(pbx: Pbx) -> None:
