@@ -36,6 +36,10 @@ test: $(VENV)/.test-stamp ## every test there is: real PostgreSQL, Asterisk, Chr
 scenarios: $(VENV)/.test-stamp ## every call scenario on real Asterisk 22 and 16.28; writes the table in docs/scenarios.md
 	@$(BIN)/python -m tests.asterisk.matrix
 
+.PHONY: bench
+bench: $(VENV)/.test-stamp ## how fast it is here, against targets and peers (ONLY="agi calls", SIZE=small)
+	@$(BIN)/python -m tests.benchmarks $(ONLY) --size $(or $(SIZE),full)
+
 .PHONY: test-tools
 test-tools: ## install what the tests use beside Python (Debian, as root)
 	@tests/install-tools

@@ -105,6 +105,10 @@ class Zvonok:
         """Send any other signal."""
         self._processes[name].send_signal(number)
 
+    def pid(self, name: str) -> int:
+        """The process id of `name`, which runs."""
+        return self._processes[name].pid
+
     def log(self, name: str) -> str:
         """All that the process `name` has logged."""
         path = self._log(name)

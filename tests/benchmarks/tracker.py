@@ -1,10 +1,9 @@
-"""The tracker alone: what a step costs, and that memory stays flat. `python -m tests.benchmarks.tracker [CALLS]`.
+"""The tracker alone: what a step costs, and that memory stays flat.
 
 Calls are recordings of a real Asterisk with fresh ids, one after another. Only steps are timed, not their parsing.
 """
 
 import gc
-import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -12,17 +11,23 @@ from pathlib import Path
 from fastagi.ami_facts import WANTED, translate
 from fastagi.ami_wire import AmiParser, Message
 from tests.benchmarks.pbx_stream import Follower, calls
-from tests.benchmarks.targets import Target, report
+from tests.benchmarks.size import Size
+from tests.benchmarks.targets import Target
 
 BATCH = 500
 
 
-def measure(size: int) -> list[Target]:
-    """Follow `size` calls, print what was seen on the way, and return the tracker's targets."""
+def measure(size: Size) -> list[Target]:
+    """Follow calls, print what was seen on the way, and return the tracker's targets."""
+    return follow(size.of(100, 20_000, 1_000_000))
+
+
+def follow(size: int) -> list[Target]:
+    """Follow `size` calls."""
     parser, follower = AmiParser(WANTED), Follower()
     list(parser.receive(b"Asterisk Call Manager/11.0.0\r\n"))
     words, spent, seen, early = calls(), 0.0, 0, 0.0
-    print(f"\n{'calls':>9} {'us/step':>8} {'held':>6} {'RSS, MiB':>9}")
+    print(f"\nTracker\n{'calls':>9} {'us/step':>8} {'held':>6} {'RSS, MiB':>9}")
     while seen < size:
         batch = islice(words, min(BATCH, size - seen))
         facts = [
@@ -54,7 +59,3 @@ def _resident_mib() -> float:
     gc.collect()
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
-if __name__ == "__main__":
-    report(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))

@@ -19,7 +19,7 @@ def panoramisk(port: int, events: list[str]) -> None:
     asyncio.set_event_loop(loop)
     manager = Manager(loop=loop, host="127.0.0.1", port=port, username="a", secret="b", ping_interval=600)
     for name in events:
-        manager.register_event(name, lambda _, event: _heard(event["Uniqueid"]))
+        manager.register_event(name, lambda _, event: _heard(event.get("Uniqueid")))
     manager.connect()
     loop.run_forever()
 

@@ -1,14 +1,14 @@
 /*
- * crowd - many logged-in browsers and one tap, against a running notifier (epoll, one thread, libc only).
+ * crowd - many logged-in browsers, and who tells of calls, against a running Zvonok (epoll, one thread, libc only).
  *
- *   cc -O2 -Wall -o crowd crowd.c
- *   crowd HOST:PORT INTAKE_PORT SECRET TOKENS CONNS AT_ONCE RATE SECONDS PID
+ *   cc -O2 -Wall -o crowd crowd.c intake.c    plays the tap: states into the notifier's intake
+ *   cc -O2 -Wall -o crowd crowd.c pbx.c       plays Asterisk: AMI events to the tap
+ *   crowd -u HOST:PORT -f FEED_PORT -s SECRET -t TOKENS -n CONNS -a AT_ONCE -r RATE -d SECONDS -p PID[,PID]
  *
- * Opens CONNS WebSockets, AT_ONCE handshakes in flight; the n-th logs in with the n-th line of the file TOKENS, whose user is
- * n+1. Then it is the tap: RATE states a second for SECONDS, each a new call of a random user, one POST in flight, as
- * the intake's contract asks. Each state carries the time at which it was meant to leave, so a late POST counts as
- * latency (no coordinated omission). Pings are answered. One line of JSON at the end; memory and CPU of PID are from
- * /proc.
+ * Opens CONNS WebSockets, AT_ONCE handshakes in flight; the n-th logs in with the n-th line of the file TOKENS, whose
+ * user is n. Then it tells of RATE calls a second for SECONDS, each of a random user. Each call's linkedid is the time
+ * at which it was meant to be told, so what is told late counts as latency (no coordinated omission). Pings are
+ * answered. One line of JSON at the end; the memory of the first PID and the CPU of each are from /proc.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "feed.h"
 
 enum { IDLE, CONNECTING, UPGRADING, GREETING, READY, GONE };
 struct conn { int fd, state; size_t have; char *rest; };
@@ -33,11 +34,14 @@ static struct conn *conns;
 static char **tokens;
 static int total, opened, ready, gone, inflight, at_once, ep;
 static struct sockaddr_in users_at;
-static double *latency;
-static size_t delivered, capacity, wrong;
+static double *latency, began, rate;
+static size_t delivered, count, wrong;
+static bool *seen;
 
-static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
-static void die(const char *what) { perror(what); exit(1); }
+double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
+void die(const char *what) { perror(what); exit(1); }
+double told_at(size_t call) { return began + (double)(call + 1) / rate; }
+int user_of(size_t call) { return (int)((call * 2654435761u >> 7) % (unsigned)total) + 1; }
 
 static double cpu_of(int pid) {
     char path[64], line[1024]; snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -84,9 +88,14 @@ static void open_next(void) {
 static void on_text(struct conn *c, char *text, size_t size) {
     if (c->state == GREETING && memmem(text, size < 64 ? size : 64, "\"snapshot\"", 10)) { c->state = READY; ready++; inflight--; open_next(); return; }
     if (c->state != READY || !memmem(text, size < 64 ? size : 64, "\"type\":\"call\"", 13)) return;
+    if (!memmem(text, size, "\"state\":\"ringing\"", 17)) return;
     char *at = memmem(text, size, "\"first_linkedid\":\"", 18), *user = memmem(text, size, "\"user_id\":", 10);
     if (!at || !user || atoi(user + 10) != c - conns + 1) { wrong++; return; }
-    if (delivered < capacity) latency[delivered++] = now() - strtod(at + 18, NULL);
+    double told = strtod(at + 18, NULL);
+    size_t call = (size_t)((told - began) * rate - 0.5);
+    if (call >= count || seen[call]) return;  /* rung already: only the caller's name is new */
+    seen[call] = true;
+    latency[delivered++] = now() - told;
 }
 static void on_bytes(struct conn *c, char *data, size_t size) {
     while (size && c->state != GONE) {
@@ -131,71 +140,68 @@ static void on_event(struct conn *c, uint32_t events) {
     if (n <= 0) { if (n == 0 || errno != EAGAIN) { leave(c); open_next(); } return; }
     on_bytes(c, buffer, c->have + n);
 }
-static void pump(int milliseconds, int intake, bool *busy) {
+static void pump(int milliseconds) {
     struct epoll_event events[512];
     int n = epoll_wait(ep, events, 512, milliseconds);
     for (int i = 0; i < n; i++) {
-        if (events[i].data.u32 != UINT32_MAX) { on_event(&conns[events[i].data.u32], events[i].events); continue; }
-        char answer[65536]; ssize_t got = read(intake, answer, sizeof answer - 1); if (got <= 0) die("intake");
-        answer[got] = 0;
-        if (memcmp(answer, "HTTP/1.1 200", 12)) { fprintf(stderr, "intake: %s\n", answer); exit(1); }
-        *busy = false;
+        if (events[i].data.u32 == UINT32_MAX) feed_read();
+        else on_event(&conns[events[i].data.u32], events[i].events);
     }
 }
 static int by_size(const void *a, const void *b) { double x = *(double *)a, y = *(double *)b; return (x > y) - (x < y); }
 static double at_rank(double rank) { return delivered ? 1000 * latency[(size_t)(rank * (delivered - 1))] : -1; }
 
 int main(int argc, char **argv) {
-    if (argc != 10) { fputs("usage: crowd HOST:PORT INTAKE_PORT SECRET TOKENS CONNS AT_ONCE RATE SECONDS PID\n", stderr); return 2; }
-    char *colon = strchr(argv[1], ':'); *colon = 0;
-    users_at.sin_family = AF_INET; users_at.sin_port = htons(atoi(colon + 1)); inet_pton(AF_INET, argv[1], &users_at.sin_addr);
-    total = atoi(argv[5]); at_once = atoi(argv[6]); double rate = atof(argv[7]), seconds = atof(argv[8]); int pid = atoi(argv[9]);
+    char *users = NULL, *token_file = NULL, *feed_port = "0", *secret = ""; double seconds = 0; int pids[4], watched = 0;
+    for (int o; (o = getopt(argc, argv, "u:f:s:t:n:a:r:d:p:")) != -1;) switch (o) {
+        case 'u': users = optarg; break;
+        case 'f': feed_port = optarg; break;
+        case 's': secret = optarg; break;
+        case 't': token_file = optarg; break;
+        case 'n': total = atoi(optarg); break;
+        case 'a': at_once = atoi(optarg); break;
+        case 'r': rate = atof(optarg); break;
+        case 'd': seconds = atof(optarg); break;
+        case 'p': for (char *p = strtok(optarg, ","); p && watched < 4; p = strtok(NULL, ",")) pids[watched++] = atoi(p); break;
+        default: fputs("usage: see the head of crowd.c\n", stderr); return 2;
+    }
+    char *colon = users ? strchr(users, ':') : NULL;
+    if (!colon || !token_file || !watched || total <= 0) { fputs("usage: see the head of crowd.c\n", stderr); return 2; }
+    *colon = 0;
+    users_at.sin_family = AF_INET; users_at.sin_port = htons(atoi(colon + 1)); inet_pton(AF_INET, users, &users_at.sin_addr);
     struct rlimit files; getrlimit(RLIMIT_NOFILE, &files); files.rlim_cur = files.rlim_max; setrlimit(RLIMIT_NOFILE, &files);
     conns = calloc(total, sizeof *conns); tokens = calloc(total, sizeof *tokens);
-    FILE *f = fopen(argv[4], "r"); if (!f) die(argv[4]);
+    FILE *f = fopen(token_file, "r"); if (!f) die(token_file);
     for (int i = 0; i < total; i++) { char line[4096]; if (!fgets(line, sizeof line, f)) die("tokens"); line[strcspn(line, "\n")] = 0; tokens[i] = strdup(line); }
     ep = epoll_create1(0);
+    feed_open(atoi(feed_port), secret);
+    struct epoll_event e = { .events = EPOLLIN, .data.u32 = UINT32_MAX }; epoll_ctl(ep, EPOLL_CTL_ADD, feed_fd, &e);
 
-    long rss0 = rss_of(pid); double cpu0 = cpu_of(pid), start = now(); bool busy = false;
+    long rss0 = rss_of(pids[0]); double cpu0 = cpu_of(pids[0]), start = now();
     open_next();
-    while (ready + gone < total && now() - start < 60) pump(100, -1, &busy);
-    double connected = now() - start, cpu1 = cpu_of(pid);
-    for (double until = now() + 3; now() < until;) pump(50, -1, &busy);
-    long rss1 = rss_of(pid);
+    while (ready + gone < total && now() - start < 60) pump(100);
+    double connected = now() - start, cpu1 = cpu_of(pids[0]);
+    for (double until = now() + (rate > 0 && total >= 1000 ? 3 : 0.2); now() < until;) pump(50);
+    long rss1 = rss_of(pids[0]);
 
-    int intake = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in intake_at = users_at; intake_at.sin_port = htons(atoi(argv[2]));
-    if (connect(intake, (struct sockaddr *)&intake_at, sizeof intake_at)) die("intake");
-    int one = 1; setsockopt(intake, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    struct epoll_event e = { .events = EPOLLIN, .data.u32 = UINT32_MAX }; epoll_ctl(ep, EPOLL_CTL_ADD, intake, &e);
-    capacity = (size_t)(rate * seconds) + 1; latency = calloc(capacity + 1, sizeof *latency);
-    struct timespec wall; clock_gettime(CLOCK_REALTIME, &wall); long long ms = wall.tv_sec * 1000LL + wall.tv_nsec / 1000000;
-    size_t sent = 0, count = (size_t)(rate * seconds), seq = 0; static char body[1 << 20], request[1 << 20 | 1024];
-    double cpu2 = cpu_of(pid), began = now() + 0.1, ended = began + seconds;
-    srandom(1);
+    count = (size_t)(rate * seconds); latency = calloc(count + 1, sizeof *latency); seen = calloc(count + 1, sizeof *seen);
+    double used[4] = {0}; for (int i = 0; i < watched; i++) used[i] = cpu_of(pids[i]);
+    size_t sent = 0;
+    began = now() + 0.1;
+    double ended = began + seconds;
     while (now() < ended + 1 && (delivered + wrong < count || now() < ended)) {
         double t = now(); size_t due = t < began ? 0 : (size_t)((t - began) * rate);
-        if (due > count) due = count;
-        if (!busy && due > sent) {
-            int n = sprintf(body, "{\"pbx\":\"main\",\"run\":%lld,\"seq\":%zu,\"now\":%lld,\"live\":null,\"calls\":[", ms, ++seq, ms + (long long)((t - start) * 1000));
-            for (size_t first = sent; sent < due && sent < first + 400; sent++)
-                n += sprintf(body + n, "%s{\"call_id\":\"c%lld-%zu\",\"rev\":1,\"first_linkedid\":\"%.7f\",\"user_id\":%ld,\"state\":\"ringing\",\"direction\":\"in\","
-                    "\"caller\":{\"number\":\"+79271390907\",\"display\":null,\"name\":\"Иванов Иван Петрович\",\"kind\":\"dealer\",\"id\":17,\"company\":\"ООО Ромашка\",\"restricted\":false,\"matches\":1,\"url\":null},"
-                    "\"line\":{\"number\":\"+74950001001\",\"label\":\"рабочий\",\"queue\":null},\"ring_started_at\":%lld,\"answered_at\":null,\"ended_at\":null,\"end\":null,\"pbx\":\"main\",\"test\":false}",
-                    sent == first ? "" : ",", ms, sent, began + (sent + 1) / rate, random() % total + 1, ms);
-            n += sprintf(body + n, "]}");
-            int size = sprintf(request, "POST /intake/v1 HTTP/1.1\r\nHost: notifier\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", argv[3], n, body);
-            for (int done = 0, k; done < size; done += k) if ((k = write(intake, request + done, size - done)) < 0) die("intake write");
-            busy = true;
-        }
-        pump(busy || rate == 0 ? 10 : 0, intake, &busy);
-        if (!busy && rate > 0 && rate < 5000) { struct timespec nap = { 0, 20000 }; nanosleep(&nap, NULL); }
+        sent += feed_calls(sent, due < count ? due : count);
+        pump(rate == 0 ? 10 : 0);
+        if (rate > 0 && rate < 5000) { struct timespec nap = { 0, 20000 }; nanosleep(&nap, NULL); }
     }
-    double cpu3 = cpu_of(pid);
+    for (int i = 0; i < watched; i++) used[i] = cpu_of(pids[i]) - used[i];
     qsort(latency, delivered, sizeof *latency, by_size);
     printf("{\"connected\": %d, \"lost_connections\": %d, \"connect_seconds\": %.3f, \"connect_cpu_us\": %.0f, \"kib_per_connection\": %.2f, "
-           "\"sent\": %zu, \"delivered\": %zu, \"wrong_user\": %zu, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f, \"cpu_percent\": %.1f}\n",
+           "\"sent\": %zu, \"delivered\": %zu, \"wrong_user\": %zu, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f, \"seconds\": %.1f, \"cpu_seconds\": [",
            ready, gone, connected, (cpu1 - cpu0) * 1e6 / total, (double)(rss1 - rss0) / total, sent, delivered, wrong,
-           at_rank(0.5), at_rank(0.99), at_rank(0.999), at_rank(1), 100 * (cpu3 - cpu2) / (seconds + 0.2));
+           at_rank(0.5), at_rank(0.99), at_rank(0.999), at_rank(1), seconds + 0.1);
+    for (int i = 0; i < watched; i++) printf("%s%.2f", i ? ", " : "", used[i]);
+    puts("]}");
     return gone || wrong || delivered != sent;
 }

@@ -1,12 +1,11 @@
-"""FastAGI against a C floor and the other Python servers: `python -m tests.benchmarks.agi [ROUNDS]`.
+"""FastAGI against a C floor and the other Python servers.
 
 Every server answers the same request with the same two commands. The server is pinned to one core, the generator to
 another; rounds are interleaved, so that a noisy minute hits all alike; the median of the rounds counts, as a ratio to
-the floor's. Needs cc and, for the peers, pip: they live in .cache/bench-peers, apart from Zvonok's own environment.
+the floor's. The peers live in .cache/bench-peers, apart from Zvonok's own environment.
 """
 
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -14,52 +13,54 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.benchmarks.peers import peers_python
-from tests.benchmarks.targets import Target, report
+from tests.benchmarks.programs import compiled, free_port, on_core, step
+from tests.benchmarks.size import Size
+from tests.benchmarks.targets import Target
 
 HERE = Path(__file__).parent
 OURS, ALONE, FLOOR = "zvonok", "zvonok, no tap", "C floor"
-LOADS = {
-    "one at a time": ("-c", "1", "-n", "1000"),
-    "16 at a time": ("-c", "16", "-n", "3000"),
-    "500/s": ("-r", "500", "-n", "1000"),
-}
+PEERS = ("panoramisk", "pystrix", "aioagi", "pyst2")
 Figures = dict[str, float]
 
 
-def measure(rounds: int) -> list[Target]:
+def measure(size: Size, *, peers: Sequence[str] = PEERS) -> list[Target]:
     """Measure, print the table, and return the targets of the FastAGI server."""
+    rounds = size.of(1, 3, 7)
+    loads = {
+        "one at a time": ("-c", "1", "-n", size.of("20", "500", "1000")),
+        "16 at a time": ("-c", "16", "-n", size.of("40", "2000", "3000")),
+        "500/s": ("-r", "500", "-n", size.of("40", "1000", "1500")),
+    }
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
-        for program in ("agi_load", "agi_floor"):
-            subprocess.run(["cc", "-O2", "-o", folder / program, HERE / f"{program}.c"], check=True)
+        load_program = compiled(folder, HERE / "agi_load.c")
         running.enter_context(_tap(folder / "facts.sock"))
-        peers = peers_python()
+        peer_python = peers_python() if peers else Path()
         commands: dict[str, list[str | Path]] = {
-            FLOOR: [folder / "agi_floor", "PORT"],
+            FLOOR: [compiled(folder, HERE / "agi_floor.c"), "PORT"],
             OURS: [sys.executable, "-m", "tests.benchmarks.agi.ours", "PORT", folder / "facts.sock"],
             ALONE: [sys.executable, "-m", "tests.benchmarks.agi.ours", "PORT"],
-            **{peer: [peers, HERE / "peers.py", peer, "PORT"] for peer in ("panoramisk", "pystrix", "aioagi", "pyst2")},
+            **{peer: [peer_python, HERE / "peers.py", peer, "PORT"] for peer in peers},
         }
-        servers = {
-            name: running.enter_context(_server(folder / "agi_load", command)) for name, command in commands.items()
-        }
+        servers = {name: running.enter_context(_server(load_program, command)) for name, command in commands.items()}
         figures: dict[tuple[str, str], list[Figures]] = {}
         for number in range(rounds + 1):  # the first round warms up
+            step(f"FastAGI, round {number} of {rounds}")
             for name, (port, pid) in servers.items():
-                for load, arguments in LOADS.items():
-                    found = _load(folder / "agi_load", port, pid, arguments)
+                for load, arguments in loads.items():
+                    found = _load(load_program, port, pid, arguments)
                     if number and found:
                         figures.setdefault((name, load), []).append(found)
     medians = {
         key: {figure: statistics.median(one[figure] for one in found) for figure in found[0]}
         for key, found in figures.items()
     }
-    _table(list(servers), medians, rounds)
+    _table(list(servers), list(loads), medians, rounds)
     return _targets(medians)
 
 
@@ -76,15 +77,15 @@ def _targets(medians: dict[tuple[str, str], Figures]) -> list[Target]:
         Target("FastAGI: CPU a session at 16 at a time, against the C floor", cpu(OURS) / cpu(FLOOR), 2.0),
         *(
             Target(f"FastAGI: CPU a session at 16 at a time, against {peer}", cpu(OURS) / cpu(peer), 1.0)
-            for peer in ("panoramisk", "pystrix", "aioagi", "pyst2")
+            for peer in PEERS
             if (peer, "16 at a time") in medians
         ),
     ]
 
 
-def _table(names: list[str], medians: dict[tuple[str, str], Figures], rounds: int) -> None:
+def _table(names: list[str], loads: list[str], medians: dict[tuple[str, str], Figures], rounds: int) -> None:
     print(f"\nFastAGI sessions of two commands, medians of {rounds} rounds; us, and (times the C floor)")
-    for load in LOADS:
+    for load in loads:
         print(f"\n{load:15} {'p50':>14} {'p95':>8} {'p99':>8} {'CPU/session':>16} {'sessions/s':>11}")
         floor = medians[FLOOR, load]
         for name in names:
@@ -97,7 +98,7 @@ def _table(names: list[str], medians: dict[tuple[str, str], Figures], rounds: in
 
 
 def _load(program: Path, port: int, pid: int, arguments: tuple[str, ...], *, quiet: bool = False) -> Figures | None:
-    command = ["taskset", "-c", _core(1), program, "-p", str(port), "-P", str(pid), *arguments]
+    command = on_core(1, program, "-p", str(port), "-P", str(pid), *arguments)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         if not quiet:
@@ -109,9 +110,8 @@ def _load(program: Path, port: int, pid: int, arguments: tuple[str, ...], *, qui
 @contextmanager
 def _server(program: Path, command: list[str | Path]) -> Iterator[tuple[int, int]]:
     """A server pinned to the first core: its port and process id."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    words = ["taskset", "-c", _core(0), *(str(port) if word == "PORT" else str(word) for word in command)]
+    port = free_port()
+    words = on_core(0, *(str(port) if word == "PORT" else word for word in command))
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         # Asked by a whole session: panoramisk spins for ever after a connection that closes without a request.
@@ -141,12 +141,3 @@ def _tap(path: Path) -> Iterator[None]:
 
         threading.Thread(target=drain, daemon=True).start()
         yield
-
-
-def _core(number: int) -> str:
-    cores = sorted(os.sched_getaffinity(0))
-    return str(cores[min(number, len(cores) - 1)])
-
-
-if __name__ == "__main__":
-    report(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5))

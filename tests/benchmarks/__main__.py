@@ -1,0 +1,65 @@
+"""`make bench`: every part in turn, each with its table, and in the end one line a target.
+
+`python -m tests.benchmarks [PART...] [--size tiny|small|full]`. A part that cannot run here says what is missing, and
+its targets are not in the sum. Targets are reported, never asserted: a busy machine is no mistake of ours.
+"""
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.size import Size
+from tests.benchmarks.targets import Target, report
+
+PARTS = {
+    "agi": "tests.benchmarks.agi.bench",
+    "ami": "tests.benchmarks.ami.bench",
+    "directory": "tests.benchmarks.directory",
+    "tracker": "tests.benchmarks.tracker",
+    "users": "tests.benchmarks.ws.users",
+    "calls": "tests.benchmarks.ws.calls",
+    "asterisk": "tests.benchmarks.asterisk",
+}
+
+
+def main() -> int:
+    """Run what is asked for; 1 if a part could not run."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
+    parser.add_argument("--size", type=Size, default=Size.FULL)
+    args = parser.parse_args()
+    print(f"{_machine()}, size {args.size}", flush=True)
+    targets: list[Target] = []
+    failed = []
+    began = time.monotonic()
+    for name in args.parts or PARTS:
+        print(f"\n=== {name} ({time.monotonic() - began:.0f} s)", flush=True)
+        try:
+            targets += importlib.import_module(PARTS[name]).measure(args.size)
+        except pytest.skip.Exception as exc:  # the lab's way to say what is missing
+            failed.append(f"{name} could not run: {exc.msg}")
+        except (OSError, RuntimeError) as exc:
+            failed.append(f"{name} could not run: {exc}")
+    print(f"\n=== targets, load of the machine now {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    report(targets)
+    for words in failed:
+        print(words, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _machine() -> str:
+    model = next(
+        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

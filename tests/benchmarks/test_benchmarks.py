@@ -1,0 +1,38 @@
+"""The benchmarks run, and end with their targets. Nothing here says how fast anything is."""
+
+import importlib
+import math
+import os
+import shutil
+
+import pytest
+
+from tests.benchmarks.__main__ import PARTS
+from tests.benchmarks.size import Size
+from tests.benchmarks.targets import Target, report
+from tests.levels import unavailable
+
+# The peers are other people's packages, installed by `make bench` only.
+WITHOUT_PEERS = {"agi", "ami"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_runs_and_gives_its_targets(part: str, capfd: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("cc") is None:
+        unavailable("there is no C compiler: apt-get install gcc libc6-dev")
+    if part == "asterisk" and (shutil.which("sipp") is None or os.geteuid() != 0):
+        unavailable("call set-up is timed with SIPp and as root: sudo make test-tools")
+    measure = importlib.import_module(PARTS[part]).measure
+    targets: list[Target] = measure(Size.TINY, peers=()) if part in WITHOUT_PEERS else measure(Size.TINY)
+    assert all(math.isfinite(target.measured) for target in targets)
+    assert bool(targets) == (part != "directory")
+    assert len(capfd.readouterr().out.splitlines()) > 3
+
+
+def test_the_report_has_a_line_for_each_target_and_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
+    report([Target("a ratio", 1.234, 2), Target("a rate", 9, 10, "events/s", at_least=True)])
+    assert capsys.readouterr().out.splitlines() == [
+        "a ratio: measured 1.23 x target <= 2 x met",
+        "a rate: measured 9.00 events/s target >= 10 events/s NOT met",
+        "targets: 1 of 2 met",
+    ]
