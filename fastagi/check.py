@@ -1,12 +1,15 @@
 """`zvonok check`: the PBX host: does FastAGI answer, does AMI let us in and no further, is the dialplan loaded?"""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from fastagi import check_dialplan, check_tap
 from fastagi.agi_probe import NoAnswerError, probe
 from fastagi.ami_asker import TIMEOUT, AmiAsker, AmiSilenceError
 from fastagi.ami_wire import NotAmi
+from fastagi.journal import MAX_BYTES
 from fastagi.tap_control import SOCKET_NAME
 from zvonok.check import Finding, Level
 from zvonok.settings import Address, Settings
@@ -26,6 +29,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield _finding("AMI", Level.SKIPPED, "ZVONOK_AMI_HOST is not set: no PBX is served from this host")
         return
     yield _fastagi(settings.agi_listen)
+    yield from _space(settings.state_dir)
     tap = check_tap.ask(settings.runtime_dir / SOCKET_NAME)
     standing = None if isinstance(tap, Finding) else tap.standing
     yield from _ami(settings, announced=standing.announced if standing else 0)
@@ -46,6 +50,19 @@ def _fastagi(listen: Address) -> Finding:
     if took > SLOW_SESSION_MS:
         return _finding("FastAGI", Level.WARNING, says, "each announced call waits so long: is the host overloaded?")
     return _finding("FastAGI", Level.OK, says)
+
+
+def _space(state_dir: Path) -> Iterator[Finding]:
+    """Whether the journal has room; the directory is the tap's to make, and `check` may not be allowed to see it."""
+    place = next((path for path in (state_dir, *state_dir.parents) if path.is_dir()), None)
+    try:
+        free = shutil.disk_usage(place).free if place is not None else None
+    except OSError:
+        return
+    if free is not None and free < MAX_BYTES:
+        says = f"{free // 1_000_000} MB are free at {place}; while the database is away the journal takes up to"
+        todo = f"make room (df -h {place}); without it calls are shown, but the history of an outage is lost"
+        yield _finding("disk", Level.WARNING, f"{says} {MAX_BYTES // 1_000_000} MB", todo)
 
 
 def _ami(settings: Settings, *, announced: int) -> Iterator[Finding]:

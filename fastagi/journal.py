@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FSYNC_INTERVAL: Final = 0.2
 _NAME: Final = re.compile(r"(\d{8})\.log")
+MAX_BYTES: Final = 512 << 20
 _CHECKPOINT: Final = b"checkpoint "
 _MAX_LINE: Final = 1 << 20
 
@@ -50,7 +51,7 @@ class Journal:
         *,
         checkpoint: Callable[[], Iterable[bytes]],
         segment_bytes: int = 8 << 20,
-        max_bytes: int = 512 << 20,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._directory = directory
         self._checkpoint = checkpoint

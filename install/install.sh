@@ -13,15 +13,17 @@ FIRST_SECRETS=(ZVONOK_AUTH_SECRET ZVONOK_INTAKE_SECRET ZVONOK_AMI_SECRET ZVONOK_
 
 usage() {
     cat <<'TEXT'
-usage: install.sh [--dry-run] [--no-migrate] [--no-start] [--uninstall]
+usage: install.sh [--dry-run] [--no-migrate] [--no-start] [--back | --uninstall]
 
   (nothing)     install; or upgrade, if it is installed already
+  --back        go back to the release before (and, given again, forward); the database stays as it is
   --dry-run     only say what would be done
   --no-migrate  leave the database as it is (then somebody who may change it runs: zvonok migrate)
   --no-start    leave the services as they are
   --uninstall   remove everything but data (/var/lib/zvonok, the database) and settings (/etc/zvonok)
 
-At the first installation any ZVONOK_* variable of the environment goes into /etc/zvonok/zvonok.env, for example:
+At the first installation any ZVONOK_* variable of the environment goes into /etc/zvonok/zvonok.env (later the file is
+yours, and only you change it), for example:
   ZVONOK_DATABASE_URL=postgresql://zvonok:PASSWORD@127.0.0.1/crm ZVONOK_AMI_HOST=127.0.0.1 ./install.sh
 TEXT
 }
@@ -50,10 +52,16 @@ write_file() {  # path mode group
     mv -fT "$temporary" "$1"
 }
 
+# Not one in somebody's home, such as pyenv's: the services see no homes.
 find_python() {
     local candidate
-    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    for candidate in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$candidate" - 2>/dev/null <<'PYTHON'
+import ensurepip, os, sys, venv
+homes = ("/home/", "/root/")
+sys.exit(sys.version_info < (3, 11) or os.path.realpath(sys.executable).startswith(homes))
+PYTHON
+        then
             command -v "$candidate"
             return
         fi
@@ -104,8 +112,10 @@ install_release() {
     version=$(basename "$wheel"); version=${version#zvonok-}; version=${version%%-*}
     if ! python=$(find_python); then
         command -v apt-get >/dev/null || die "Python 3.11 or newer with its venv module is needed"
-        run apt-get install --yes --no-install-recommends python3 python3-venv
-        python=$(find_python) || [[ $dry ]] || die "Python 3.11 or newer is needed; Debian 12 and 13 have it"
+        run apt-get install --yes --no-install-recommends python3 python3-venv ||
+            die "apt-get could not install python3-venv: is the network there? Try: apt-get update"
+        python=$(find_python) || [[ $dry ]] ||
+            die "Python 3.11 or newer is needed, outside of /home and /root; Debian 12 and 13 have it"
     fi
     [[ -d $here/wheels ]] && pip_source=(--no-index --find-links "$here/wheels")
     previous=$(readlink "$PREFIX/current" 2>/dev/null || true)
@@ -116,7 +126,11 @@ install_release() {
         run useradd --system --user-group --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin "$ACCOUNT"
     run install -d -m 0750 -o root -g "$ACCOUNT" "$CONFIG"
     run install -d -m 0700 -o root -g root "$CONFIG/credentials"
-    if [[ ! -e $CONFIG/zvonok.env ]]; then
+    if [[ -e $CONFIG/zvonok.env ]]; then
+        tell_unused_settings
+        run chown "root:$ACCOUNT" "$CONFIG/zvonok.env"  # from a back-up it may have another account's number
+        run chmod 0640 "$CONFIG/zvonok.env"
+    else
         first_settings "$python" | write_file "$CONFIG/zvonok.env" 0640 "$ACCOUNT"
     fi
 
@@ -125,7 +139,9 @@ install_release() {
     run install -d -m 0755 "$PREFIX" "$PREFIX/releases" "$release"
     run "$python" -m venv "$release"
     run "$release/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
-        --require-hashes --only-binary :all: "${pip_source[@]}" -r "$here/requirements.lock"
+        --require-hashes --only-binary :all: "${pip_source[@]}" -r "$here/requirements.lock" ||
+        die "the packages were not installed (pip says why above). No way to a package registry from here? Build the" \
+            "archive elsewhere with: make archive WHEELS=1. Disk full? See: df -h $PREFIX"
     run "$release/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
         --no-deps --no-index "$wheel"
     run install -d -m 0755 "$release/share"
@@ -144,14 +160,9 @@ if [ -z "${CREDENTIALS_DIRECTORY-}" ] && [ -r /etc/zvonok/credentials ]; then
 fi
 exec /opt/zvonok/current/bin/zvonok "$@"
 SH
-    run install -d -m 0755 "$UNITS"
-    run install -m 0644 "$here"/systemd/zvonok-*.service "$here/systemd/zvonok.target" "$UNITS/"
-    run ln -sfn "releases/${release##*/}" "$PREFIX/current.new"
-    run mv -fT "$PREFIX/current.new" "$PREFIX/current"
+    take_over "$release"
     unfinished=
     remove_old_releases "${release##*/}" "${previous##*/}"
-
-    run systemctl daemon-reload
     # What an administrator disabled stays disabled.
     [[ $previous ]] || run systemctl enable --quiet zvonok.target "${SERVICES[@]}"
     if [[ ! $dry ]] && ! configured; then
@@ -163,6 +174,48 @@ SH
         say "The PBX still needs dialplan/ (see $PREFIX/current/share/dialplan/README.md); ZVONOK_AMI_SECRET is in" \
             "$CONFIG/zvonok.env. Then: zvonok check"
     fi
+}
+
+# Makes a complete release the current one, with its units.
+take_over() {  # release
+    local unit
+    run install -d -m 0755 "$UNITS"
+    for unit in "${SERVICES[@]}" zvonok.target; do
+        run install -m 0644 "$1/share/systemd/$unit" "$UNITS/"
+    done
+    run ln -sfn "releases/${1##*/}" "$PREFIX/current.new"
+    run mv -fT "$PREFIX/current.new" "$PREFIX/current"
+    run systemctl daemon-reload
+}
+
+# Migrations only add, so an older release works with a newer one's database.
+go_back() {
+    local current path others=()
+    current=$(readlink "$PREFIX/current") || die "nothing is installed in $PREFIX"
+    for path in "$PREFIX"/releases/*; do
+        [[ ${path##*/} == "${current##*/}" ]] || others+=("$path")
+    done
+    [[ ${#others[@]} -eq 1 ]] || die "there is no release to go back to in $PREFIX/releases; install its archive" \
+        "with --no-migrate instead"
+    # A setting that only the newer release knows would keep every service of the older one from starting.
+    local said code=0
+    said=$(ZVONOK_ENV_FILE=$CONFIG/zvonok.env CREDENTIALS_DIRECTORY=$CONFIG/credentials \
+        "${others[0]}/bin/zvonok" check) || code=$?
+    [[ $code -ne 2 ]] || die "${others[0]##*/} would not start with $CONFIG/zvonok.env; mend it first:"$'\n'"$said"
+    say "From ${current##*/} to ${others[0]##*/}"
+    take_over "${others[0]}"
+    start
+    say "Settings and database stay as they are. To return: install.sh --back, or install the next release."
+}
+
+# Whoever gives other settings than at the first time would believe that they were taken.
+tell_unused_settings() {
+    local name unused=()
+    for name in $(compgen -e ZVONOK_); do
+        grep -qxF -- "$name=${!name}" "$CONFIG/zvonok.env" || unused+=("$name")
+    done
+    [[ ${#unused[@]} -eq 0 ]] || say "NOTE: $CONFIG/zvonok.env is there already and is yours: it was not given the" \
+        "environment's ${unused[*]}. Edit it where it should say so."
 }
 
 # Migrations only add; the old release works with them, so they come first and may fail without harm.
@@ -181,7 +234,7 @@ migrate() {  # release
         "(or with --no-migrate, and let the tables' owner run: zvonok migrate)"
 }
 
-remove_old_releases() {  # current previous: both stay, so that going back is one symlink
+remove_old_releases() {  # current previous: both stay, for --back
     local path
     for path in "$PREFIX"/releases/*; do
         case ${path##*/} in "$1" | "$2" | "*") ;; *) run rm -rf -- "$path" ;; esac
@@ -197,7 +250,12 @@ start() {
         systemctl is-enabled --quiet "$service" || continue
         systemctl is-active --quiet "$service" && say "$service is running" || failed+=("$service")
     done
-    [[ ${#failed[@]} -eq 0 ]] || die "not running: ${failed[*]}; see: journalctl -u ${failed[0]} -n 20"
+    [[ ${#failed[@]} -eq 0 ]] && return
+    for service in "${failed[@]}"; do
+        say "--- the last that $service said:" >&2
+        journalctl --no-pager --output=cat --lines=6 --unit="$service" >&2
+    done
+    die "not running: ${failed[*]}. Mend what they say above, then: systemctl restart zvonok.target; zvonok check"
 }
 
 uninstall() {
@@ -222,9 +280,10 @@ main() {
             --dry-run) dry=yes ;;
             --no-migrate) no_migrate=yes ;;
             --no-start) no_start=yes ;;
+            --back) action=go_back ;;
             --uninstall) action=uninstall ;;
             --help) usage; exit 0 ;;
-            *) usage >&2; exit 2 ;;
+            *) usage >&2; printf '\ninstall.sh: no such option: %s\n' "$1" >&2; exit 2 ;;
         esac
         shift
     done
@@ -233,6 +292,10 @@ main() {
     [[ $dry || -d /run/systemd/system ]] || die "this host does not run systemd"
     umask 022
     cd /
+    if [[ ! $dry ]]; then
+        exec 9>/run/zvonok-install.lock
+        flock --nonblock 9 || die "another install.sh is at work here; wait for it"
+    fi
     "$action"
     exit
 }

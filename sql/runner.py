@@ -49,6 +49,10 @@ class MigrationError(DatabaseError):
     """The database cannot be migrated; what was applied before stays, the failed file left nothing."""
 
 
+class NewerDatabaseError(MigrationError):
+    """A newer release has migrated this database. Migrations only add, so this one works with it."""
+
+
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """One file: `version` from its name, `title` its first comment line."""
 
@@ -150,9 +154,9 @@ def standing(connection: psycopg.Connection[Any], migrations: list[Migration]) -
     ours = {migration.version for migration in migrations}
     newer = sorted(name for version, (name, _) in known.items() if version not in ours)
     if newer:
-        raise MigrationError(
+        raise NewerDatabaseError(
             f"this database was migrated by a newer release of Zvonok ({', '.join(newer)});"
-            " install that release, older programs must not change it"
+            " this one works with it and must not change it"
         )
     out = []
     for migration in migrations:

@@ -20,6 +20,7 @@ from zvonok.settings import Settings, load
 Section = Callable[[Settings], Iterator["Finding"]]
 
 _SYSTEMCTL_SECONDS: Final = 10.0
+_MEND: Final = "mend what is set wrongly and run this again; then: systemctl restart zvonok.target"
 
 
 class Level(StrEnum):
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         settings = load()
     except SettingsError as exc:
         wrong = [Finding(part="settings", what="values", level=Level.FAILED, says=line) for line in exc.problems]
+        wrong[-1] = msgspec.structs.replace(wrong[-1], todo=_MEND)
         _print(wrong, as_json=args.json, stream=sys.stdout)
         return 2
     found = _print(_all(settings, sections), as_json=args.json, stream=sys.stdout)
@@ -150,6 +152,9 @@ def _service(unit: dict[str, str]) -> Finding:
         return Finding(part="services", what=name, level=Level.SKIPPED, says="is disabled on this host")
     restarts = int(unit["NRestarts"]) if unit["NRestarts"].isdigit() else 0
     look = f"see: journalctl -u {name} -n 50"
+    if state == "inactive":
+        todo = f"systemctl start zvonok.target; or, if it is not wanted on this host: systemctl disable {name}"
+        return Finding(part="services", what=name, level=Level.FAILED, says="is stopped", todo=todo)
     if state != "active":
         says = f"is {state} ({unit['SubState']}, result {unit['Result']})"
         return Finding(part="services", what=name, level=Level.FAILED, says=says, todo=look)

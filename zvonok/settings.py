@@ -5,6 +5,7 @@ a credential file, that over `.env`. `ZVONOK_X_FILE` names a file that holds the
 `ZVONOK_ENV_FILE` the file to read instead of `.env` (an installed service: /etc/zvonok/zvonok.env).
 """
 
+import difflib
 import io
 import ipaddress
 import os
@@ -110,7 +111,7 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
     raw = _collect(environ, problems)
     known = names()
     problems += [
-        f"{PREFIX}{ascii(name)[1:-1][:60]}: no such setting; see .env.example for all of them"
+        f"{PREFIX}{ascii(name)[1:-1][:60]}: no such setting; {_meant(name, known)}"
         for name in sorted(raw)
         if name not in known and not name.startswith(_TOOLS)
     ]
@@ -138,6 +139,11 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
 def names() -> frozenset[str]:
     """Every setting's name, without the prefix."""
     return frozenset(field.name.upper() for field in msgspec.structs.fields(Settings))
+
+
+def _meant(name: str, known: frozenset[str]) -> str:
+    close = difflib.get_close_matches(name[:60], known, n=1, cutoff=0.75)
+    return f"is {PREFIX}{close[0]} meant?" if close else "docs/settings.md has all of them"
 
 
 def _collect(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:

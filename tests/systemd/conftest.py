@@ -1,11 +1,15 @@
 """A PBX host of its own for this level: a booted Debian beside a real Asterisk, a database and an archive of ours."""
 
 import contextlib
+import fcntl
 import json
+import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -23,6 +27,8 @@ from tests.notifier_server import Browser
 from tests.systemd.container import Container, host_root
 
 DATABASE_SOCKETS = "/srv/crm-database"  # /tmp is private to each hardened service
+NEXT_VERSION = "999.0.0"
+OLD_ARCHIVE_S = 3600
 SERVICES = ("zvonok-fastagi", "zvonok-tap", "zvonok-notifier")
 
 
@@ -34,8 +40,7 @@ class Host:
         self.agi_port, self.intake_port, self.users_port, self.metrics_port = (
             pbx.ports.agi, free_port(), free_port(), free_port(),
         )  # fmt: skip
-        subprocess.run(["tar", "--extract", "--file", archive, "--directory", container.path / "root"], check=True)
-        self.installer = f"/root/{archive.name.removesuffix('.tar.gz')}/install.sh"
+        self.installer = self.unpack(archive)
         sockets = re.sub(r".*host=", "", postgres.url())
         self.settings = {
             "ZVONOK_DATABASE_URL": postgres.url().replace(sockets, DATABASE_SOCKETS),
@@ -48,6 +53,19 @@ class Host:
             "ZVONOK_HTTP_LISTEN": f"127.0.0.1:{self.users_port}",
             "ZVONOK_TAP_METRICS_LISTEN": f"127.0.0.1:{self.metrics_port}",
         }
+
+    def unpack(self, archive: Path) -> str:
+        """Unpack an archive on the host; its installer's path there. An earlier one's dependencies serve it too."""
+        root, name = self.container.path / "root", archive.name.removesuffix(".tar.gz")
+        subprocess.run(["tar", "--extract", "--file", archive, "--directory", root], check=True)
+        if not (root / name / "wheels").exists():
+            next(root.glob("zvonok-*/wheels")).rename(root / name / "wheels")
+        return f"/root/{name}/install.sh"
+
+    def set(self, **values: str) -> None:
+        """Change settings (named without prefix) in /etc/zvonok/zvonok.env as docs/operations.md says."""
+        for name, value in values.items():
+            self.container.run("sed", "-i", f"s/^ZVONOK_{name}=.*/ZVONOK_{name}={value}/", "/etc/zvonok/zvonok.env")
 
     def install(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the one command."""
@@ -94,8 +112,38 @@ class Host:
 
 @pytest.fixture(scope="session")
 def archive() -> Path:
-    """The archive with all dependencies in it, as `make archive WHEELS=1` builds it; wheels are kept between runs."""
-    command = [Path("install/build-archive").resolve(), sys.executable, roots_folder() / "dist", "--wheels"]
+    """The archive with all dependencies in it, as `make archive WHEELS=1` builds it, once for all workers of a run."""
+    dist = roots_folder() / "dist"
+    run = dist / os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone-{os.getpid()}")
+    dist.mkdir(parents=True, exist_ok=True)
+    with (dist / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = list(run.glob("zvonok-*.tar.gz"))
+        if found:
+            return found[0]
+        for older in dist.iterdir():
+            if older.is_dir() and time.time() - older.stat().st_mtime > OLD_ARCHIVE_S:
+                shutil.rmtree(older)
+        command = [Path("install/build-archive").resolve(), sys.executable, run, "--wheels"]
+        built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if built.returncode != 0:
+        pytest.fail(f"the archive cannot be built:\n{built.stderr[-3000:]}", pytrace=False)
+    return Path(built.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def next_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of a next release, without dependencies: another version and one migration more."""
+    tree, dist = tmp_path_factory.mktemp("next"), tmp_path_factory.mktemp("dist")
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if Path(name).is_file() and not name.startswith(("tests/", "docs/screenshots/")):
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, tree / name)
+    project = tree / "pyproject.toml"
+    project.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{NEXT_VERSION}"', project.read_text(), count=1))
+    (tree / "sql" / "999_next.sql").write_text("-- What the next release adds.\n\nCREATE TABLE zvonok.next (id int);\n")
+    command = [tree / "install/build-archive", sys.executable, dist]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if built.returncode != 0:
         pytest.fail(f"the archive cannot be built:\n{built.stderr[-3000:]}", pytrace=False)
@@ -131,11 +179,11 @@ INSERT INTO dealer_phone_numbers (dealer_id, phone_number) VALUES (1, '892713909
 """
 
 
-@pytest.fixture(scope="module")
-def host(archive: Path, crm: Postgres) -> Iterator[Host]:
-    """A booted host, an Asterisk 22 and a database; nothing of ours is installed yet."""
+@contextlib.contextmanager
+def booted_host(release: str, archive: Path, crm: Postgres) -> Iterator[Host]:
+    """A booted host of this Debian release, an Asterisk 22 and a database; nothing of ours is installed yet."""
     try:
-        root = host_root()
+        root = host_root(release)
     except NoRoot as exc:
         unavailable(str(exc))
     sockets = re.sub(r".*host=", "", crm.url())
@@ -146,3 +194,19 @@ def host(archive: Path, crm: Postgres) -> Iterator[Host]:
             yield Host(container, pbx, crm, archive)
         finally:
             container.remove()
+
+
+@pytest.fixture(scope="module")
+def host(archive: Path, crm: Postgres) -> Iterator[Host]:
+    """Debian 12."""
+    with booted_host("bookworm", archive, crm) as host:
+        yield host
+
+
+@pytest.fixture
+def installed(host: Host) -> Iterator[Host]:
+    """The host with everything running and in step, whatever the test before did."""
+    host.wait_in_step()
+    yield host
+    for service in SERVICES:
+        print(f"--- {service}\n{host.container.journal(service)[-2000:]}")

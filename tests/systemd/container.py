@@ -1,4 +1,4 @@
-"""A PBX host to install on: Debian 12 in a container, booted by a real systemd as its process 1.
+"""A PBX host to install on: Debian 12 or 13 in a container, booted by a real systemd as its process 1.
 
 It runs on an overlay of a root that is built once (ZVONOK_LAB_ROOTS, default ~/.cache/zvonok-lab), shares the host's
 network, and sees the folders bound to it ("HERE:THERE").
@@ -17,14 +17,13 @@ from pathlib import Path
 from tests.asterisk.roots import NoRoot, debian_mirror, roots_folder
 from tests.levels import within
 
-RELEASE = "bookworm"
 # What a PBX host has anyway; an installation must bring all the rest itself.
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps,iproute2"
 BUILD_SECONDS = 600
 
 
-def host_root() -> Path:
-    """The unpacked Debian root, built if it is not there yet. Raises `NoRoot` with what to install."""
+def host_root(release: str) -> Path:
+    """The unpacked root of this Debian release, built if it is not there yet. Raises `NoRoot` with what to install."""
     for tool in ("mmdebstrap", "systemd-nspawn", "nsenter"):
         if shutil.which(tool) is None:
             raise NoRoot(f"{tool} is missing: apt-get install mmdebstrap systemd-container util-linux")
@@ -32,7 +31,7 @@ def host_root() -> Path:
         raise NoRoot("a container that boots needs root: run the tests of tests/systemd as root")
     folder = roots_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    root = folder / f"pbx-host-{RELEASE}"
+    root = folder / f"pbx-host-{release}"
     with (folder / f"{root.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.is_dir():
@@ -42,14 +41,14 @@ def host_root() -> Path:
                 "mmdebstrap",
                 "--variant=minbase",
                 f"--include={PACKAGES}",
-                RELEASE,
+                release,
                 str(partial),
                 debian_mirror(),
             ]
             built = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
             if built.returncode != 0:
                 shutil.rmtree(partial, ignore_errors=True)
-                raise NoRoot(f"mmdebstrap could not unpack Debian {RELEASE}:\n{built.stderr[-1500:]}")
+                raise NoRoot(f"mmdebstrap could not unpack Debian {release}:\n{built.stderr[-1500:]}")
             partial.rename(root)
     return root
 

@@ -1,27 +1,23 @@
 """Zvonok on a PBX host, from the one command to its removal, under a real systemd and beside a real Asterisk.
 
-The tests build on each other, in this order, as the life of an installation does.
+The tests build on each other, in this order, as the life of an installation does. Debian 13, and upgrades, are in
+test_debian13.py.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.asterisk.phones import Phone
 from tests.levels import within
-from tests.notifier_server import Browser
+from tests.systemd.calls import DEALER, DID, one_call
 from tests.systemd.conftest import SERVICES, Host
-from tests.systemd.test_monitoring import ALERTS, expressions, metrics_in
+from tests.systemd.test_monitoring import ALERTS, documented_metrics, expressions, metrics_in
 
 pytestmark = pytest.mark.timeout(400)
-
-DID = "74951234567"  # of user 1, whose phone 101 it rings
-DEALER = "+79271390907"
 
 
 def files(host: Host) -> set[str]:
@@ -37,57 +33,19 @@ def before(host: Host) -> set[str]:
     return files(host)
 
 
-@pytest.fixture
-def installed(host: Host) -> Iterator[Host]:
-    """The host with everything running and in step, whatever the test before did."""
-    host.wait_in_step()
-    yield host
-    for service in SERVICES:
-        print(f"--- {service}\n{host.container.journal(service)[-2000:]}")
-
-
-async def page_shows(page: Browser, state: str, *, seconds: float = 5) -> dict[str, Any]:
-    """The first call that the page is told of in this state; one in the same state may be told more than once."""
-    async with asyncio.timeout(within(seconds)):
-        while True:
-            call: dict[str, Any] = (await page.receive("call", seconds=seconds))["call"]
-            if call["state"] == state:
-                return call
-
-
-async def one_call(host: Host, *, seconds: float = 5) -> float:
-    """A dealer calls the DID, user 1 answers and hangs up; his page shows all of it, and user 2's nothing.
-
-    Returns the seconds from the INVITE to the phone's ringing.
-    """
-    sip = host.pbx.ports.sip
-    async with (
-        host.browser(1) as page,
-        host.browser(2) as other,
-        Phone("101", sip) as desk,
-        Phone("outside", sip, register=False) as outside,
-    ):
-        started = time.monotonic()
-        leg = await outside.dial(DID, caller=DEALER)
-        ringing = await desk.rings(seconds)
-        took = time.monotonic() - started
-        card = await page_shows(page, "ringing", seconds=seconds)
-        assert card["user_id"] == 1
-        assert (card["caller"]["name"], card["caller"]["company"]) == ("Иван Иванов", "ООО Ромашка")
-        await ringing.answer()
-        assert (await page_shows(page, "talking"))["call_id"] == card["call_id"]
-        await leg.hangup()
-        last = await page_shows(page, "ended")
-        assert (last["call_id"], last["end"]["reason"]) == (card["call_id"], "completed")
-        await other.nothing_comes()
-    return took
-
-
 def test_a_dry_run_tells_every_step_and_changes_nothing(host: Host, before: set[str]) -> None:
     told = host.install("--dry-run").stdout
     for step in ("useradd", "/etc/zvonok/zvonok.env", "-m venv", "--require-hashes", "migrate", "systemctl enable"):
         assert step in told
     assert files(host) == before
+
+
+def test_who_may_not_install_and_what_it_does_not_know_is_said(host: Host) -> None:
+    host.container.run("cp", host.installer, "/tmp/install.sh")
+    anybody = host.container.run("runuser", "-u", "nobody", "--", "/tmp/install.sh", check=False)
+    assert (anybody.returncode, "must run as root" in anybody.stderr) == (1, True)
+    unknown = host.install("--frobnicate", check=False)
+    assert (unknown.returncode, "no such option: --frobnicate" in unknown.stderr) == (2, True)
 
 
 def test_an_installation_that_fails_leaves_no_release_behind(host: Host) -> None:
@@ -100,6 +58,7 @@ def test_an_installation_that_fails_leaves_no_release_behind(host: Host) -> None
         lock.write_text(right)
     assert failed.returncode != 0
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in failed.stderr
+    assert "the packages were not installed" in failed.stderr
     assert host.container.run("ls", "/opt/zvonok/releases").stdout == ""
     assert host.container.run("test", "-e", "/opt/zvonok/current", check=False).returncode == 1
 
@@ -156,14 +115,15 @@ async def test_a_call_shows_its_card_to_its_owner_alone(installed: Host) -> None
     await one_call(installed)
 
 
-async def test_every_metric_that_alerts_and_panels_use_is_there(installed: Host) -> None:
+async def test_every_metric_that_alerts_panels_and_docs_name_is_there_and_every_other_is_named(installed: Host) -> None:
     declared: set[str] = set()
     async with aiohttp.ClientSession() as session:
         for port in (installed.metrics_port, installed.users_port):
             async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
                 declared |= set(re.findall(r"^# TYPE (\w+)", await answer.text(), re.MULTILINE))
-    declared = {name.removesuffix("_total") for name in declared}
+    declared = {name for name in declared if not name.endswith("_created")}
     assert metrics_in(ALERTS.read_text() + " ".join(expressions())) - declared == set()
+    assert documented_metrics() == declared
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -276,40 +236,6 @@ async def test_a_graceful_stop_tells_the_pages_and_lets_a_session_finish(install
     for service in SERVICES:
         assert installed.container.property(f"{service}.service", "Result") == "success"
     installed.container.run("systemctl", "start", "zvonok.target")
-
-
-async def test_the_second_run_upgrades_and_overwrites_nothing_of_the_administrators(installed: Host) -> None:
-    container = installed.container
-    first = container.run("readlink", "/opt/zvonok/current").stdout.strip()
-    env = container.path / "etc/zvonok/zvonok.env"
-    with env.open("a") as file:
-        file.write("# the administrator's own line\n")
-    settings = env.read_text()
-    drop_in = container.path / "etc/systemd/system/zvonok-tap.service.d/override.conf"
-    drop_in.parent.mkdir(parents=True)
-    drop_in.write_text("[Service]\nLimitNOFILE=5000\n")
-    installed.install()
-    second = container.run("readlink", "/opt/zvonok/current").stdout.strip()
-    assert second != first
-    assert env.read_text() == settings
-    assert container.property("zvonok-tap.service", "LimitNOFILE") == "5000"
-    assert container.run("ls", "/opt/zvonok/releases").stdout.split() == [first.split("/")[1], second.split("/")[1]]
-    await asyncio.to_thread(installed.wait_in_step)
-    await one_call(installed)
-
-
-def test_a_secret_can_lie_in_a_file_that_only_root_can_read(installed: Host) -> None:
-    container = installed.container
-    env = container.path / "etc/zvonok/zvonok.env"
-    text = env.read_text()
-    secret = re.search(r"^ZVONOK_AMI_SECRET=(.*)$", text, re.MULTILINE)
-    assert secret is not None
-    (container.path / "etc/zvonok/credentials/ami_secret").write_text(secret[1] + "\n")
-    (container.path / "etc/zvonok/credentials/ami_secret").chmod(0o600)
-    with env.open("w") as file:
-        file.write(text.replace(secret[0], "#moved into credentials/"))
-    container.run("systemctl", "restart", "zvonok.target")
-    installed.wait_in_step()
 
 
 async def test_after_a_reboot_everything_is_there_again_by_itself(installed: Host) -> None:

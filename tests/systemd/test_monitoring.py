@@ -26,11 +26,22 @@ def expressions() -> list[str]:
     return [text.replace("$__rate_interval", "5m").replace("$pbx", ".*") for text in found]
 
 
+def documented_metrics() -> set[str]:
+    """The names in the tables of docs/operations.md, "Metrics"."""
+    text = Path("docs/operations.md").read_text().split("\n## Metrics\n")[1].split("\n## ")[0]
+    found = set()
+    for table in text.split("\n\n"):
+        prefix = re.match(r"\| `(zvonok_\w+_)\.\.\.`", table)
+        if prefix is not None:
+            rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+            found |= {prefix[1] + name for row in rows for name in re.findall(r"`(\w+)[`{]", row)}
+    return found
+
+
 def metrics_in(text: str) -> set[str]:
     """The names of our metrics in rules or queries, as the processes declare them."""
     return {
-        re.sub(r"_(bucket|total|sum|count)$", "", name)
-        for name in re.findall(r"\bzvonok_(?:agi|tap|notifier)_\w+", text)
+        re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\bzvonok_(?:agi|tap|notifier)_\w+", text)
     }
 
 

@@ -1,9 +1,12 @@
 """`zvonok check`: what the running tap's answer, and the loaded dialplan, are taken to mean."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
-from fastagi import check_dialplan, check_tap
+from fastagi import check, check_dialplan, check_tap
 from fastagi.ami_rights import AmiRights
 from fastagi.ami_wire import Message
 from fastagi.facts import Channel, ListedChannel
@@ -170,3 +173,16 @@ def test_without_our_context_nothing_is_said_about_the_hook() -> None:
 @pytest.mark.parametrize("agi", ["127.0.0.1:4574", "nonsense"])
 def test_an_address_where_we_do_not_listen_is_a_failure(agi: str) -> None:
     assert dialplan(OURS, agi=agi)["dialplan"].level is Level.FAILED
+
+
+# --- the journal's disk -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("free", "warned"), [(600 << 20, False), (100 << 20, True)])
+def test_a_disk_too_small_for_the_journal_of_an_outage_is_a_warning(
+    free: int, warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+    found = list(check._space(tmp_path / "not" / "made yet"))
+    assert [finding.level for finding in found] == ([Level.WARNING] if warned else [])
+    assert all(str(tmp_path) in (finding.todo or "") for finding in found)
