@@ -152,6 +152,12 @@ class Answering:
             elsewhere = leg.cause == ANSWERED_ELSEWHERE
             self.finish(leg, Reason.ANSWERED_ELSEWHERE if elsewhere else Reason.MISSED, leg.unsure_since or now)
 
+    def settle_announced(self, legs: list[Leg], now: int) -> None:
+        """After a list: an announcement for which nothing rings may have lost its dial while nobody looked."""
+        for leg in list(legs):
+            if leg.kind is LegKind.ANNOUNCED and leg.open:
+                self._settle(leg, now)
+
     def _settle_announced(self, leg: Leg, now: int) -> None:
         if leg.at_once:
             return

@@ -49,6 +49,8 @@ def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
     for _, party in quiet:
         if party.bridge is not None:
             tracker.answering.check(party, now)
+    for call in set(board.calls.values()):
+        tracker.answering.settle_announced(call.legs, now)
 
 
 def _place(tracker: "Tracker", row: ListedChannel, party: Party) -> None:
@@ -65,7 +67,7 @@ def _begin(tracker: "Tracker", row: ListedChannel, party: Party, now: int) -> No
     if caller is None or caller is party or nobody_calls(caller):
         return
     caller.dialled = True
-    tracker.announce(chain(caller)[-1])
+    tracker.searches(chain(caller))
     leg = tracker.begin(LegKind.DIALLED, party, caller, leg_number(party.name, row.dial_string), queue=caller.queue)
     leg.began_at = max(0, now - row.duration_ms)
     if not party.is_local:  # behind a Local channel one phone may have two legs here

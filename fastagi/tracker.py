@@ -323,7 +323,7 @@ class Tracker:
             party.call.callers[fact.caller_number] = fact.caller
         at_once = fact.now or not self.ami_up
         if at_once or party.dialled:
-            self.announce(party, at_once=at_once)
+            self._announce(party, at_once=at_once)
         else:
             self._warm(fact)
 
@@ -335,7 +335,7 @@ class Tracker:
         if fact.caller_number is not None and fact.caller is None:
             self._out.append(AskCaller(ask_id=f"warm-caller-{self._warmed}", number=fact.caller_number))
 
-    def announce(self, party: Party, *, at_once: bool = False) -> None:
+    def _announce(self, party: Party, *, at_once: bool = False) -> None:
         """The number that `party` calls counts from now on, if it has one and it is not known already."""
         number = party.announced if party.announced is not None else party.exten
         known = party.announcement
@@ -390,12 +390,7 @@ class Tracker:
             text = f"{dest.name}: an Originate that nobody has answered calls it: no card"
             self._out.append(Note(linkedid=dest.call.first_linkedid, uniqueid=dest.uniqueid, text=text))
             return
-        for party in reversed(callers):
-            if party is root or party.announced is not None:
-                self.announce(party)
-            if party.announcement is not None:
-                party.announcement.at_once = False
-                party.announcement.gap_since = None
+        self.searches(callers)
         number = leg_number(dest.name, fact.dial_string)
         leg = self.begin(LegKind.DIALLED, dest, source, number, queue=dest.queue or source.queue or root.queue)
         self.group(leg)
@@ -409,6 +404,15 @@ class Tracker:
             for other in others:
                 other.grouped = True
             self.episodes.touch_legs(others)
+
+    def searches(self, callers: list[Party]) -> None:
+        """The chain `callers` dials somebody: from now on the numbers that it was announced for count."""
+        for party in reversed(callers):
+            if party is callers[-1] or party.announced is not None:
+                self._announce(party)
+            if party.announcement is not None:
+                party.announcement.at_once = False
+                party.announcement.gap_since = None
 
     def begin(
         self,
