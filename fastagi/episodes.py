@@ -82,6 +82,10 @@ class Episode:
         """Whether it has been said to have ended."""
         return self.shown is not None and self.shown.state is State.ENDED
 
+    def takes(self, leg: Leg) -> bool:
+        """Whether the leg is a part of it; one that is over and said so takes no leg that goes on."""
+        return overlap(self.answering, leg) and not (self.is_over and leg.open)
+
     def add(self, leg: Leg) -> None:
         """One more leg; they stay in the order in which they began, whichever owner the directory told first."""
         self.legs = by_age([*self.legs, leg])
@@ -130,7 +134,7 @@ class Episodes:
             his = _open_episodes(leg.call, owner.user_id)
             if any(leg in episode.legs for episode in his):
                 continue
-            episode = next((one for one in his if one.shown is not None and overlap(one.answering, leg)), None)
+            episode = next((one for one in his if one.shown is not None and one.takes(leg)), None)
             if episode is not None:
                 episode.add(leg)
                 self.touch(episode)
@@ -157,7 +161,15 @@ class Episodes:
         for episode in unsaid:
             self._forget(episode)
 
-    def detach(self, leg: Leg, *, all_but: Iterable[Owner]) -> None:
+    def lend(self, leg: Leg, owners: Iterable[Owner]) -> None:
+        """Until its own owners are known, the leg counts in the episodes that these have of its phone call."""
+        for owner in owners:
+            for episode in _open_episodes(leg.call, owner.user_id):
+                if leg not in episode.legs and episode.takes(leg):
+                    episode.add(leg)
+                    self.touch(episode)
+
+    def take_back(self, leg: Leg, *, all_but: Iterable[Owner]) -> None:
         """The leg was lent; whoever does not own it loses it."""
         owners = {owner.user_id for owner in all_but}
         for episode in [one for one in leg.episodes if one.user_id not in owners]:

@@ -87,7 +87,7 @@ class Ownership:
         leg.by_announcement = by_announcement
         if leg.lent:
             leg.lent = False
-            self._episodes.detach(leg, all_but=owners)
+            self._episodes.take_back(leg, all_but=owners)
         if leg in self._undecided:
             self._undecided.remove(leg)
         leg.owners = owners
@@ -141,7 +141,7 @@ class Ownership:
         if owners:
             leg.by_announcement = leg.lent = True
             self._note(leg, "its owner is still unknown: for now it counts for the announced number's")
-            self._episodes.attach(leg, owners)
+            self._episodes.lend(leg, owners)
 
     # --- on record ----------------------------------------------------------------------------------------------------
 

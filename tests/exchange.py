@@ -212,14 +212,14 @@ class Exchange:
                 found.append("talking")
             elif own:
                 found.append("ringing")
-            elif self._counts(call, user):
-                if call.talking is not None and not self.owners.get(call.talking.phone):
-                    found.append("talking")
-                elif call.talking is None and call.ringing:
-                    found.append("ringing")
+            elif user in self.owners.get(call.called, ()) and not call.taken:
+                found += self._by_number(call, user)
         return sorted(found)
 
-    def _counts(self, call: Call, user: int) -> bool:
-        """Whether the called number makes it his call: as long as no phone of his own was tried for it."""
-        his = any(user in self.owners.get(phone, ()) for phone in call.tried)
-        return user in self.owners.get(call.called, ()) and not his and not call.taken
+    def _by_number(self, call: Call, user: int) -> list[str]:
+        """What the called number's owner sees: all who ring, until his own phone was tried; then nobody's phones."""
+        nobodys = [leg for leg in call.legs if not self.owners.get(leg.phone)]
+        if call.talking is not None:
+            return ["talking"] if call.talking in nobodys else []
+        tried = any(user in self.owners.get(phone, ()) for phone in call.tried)
+        return ["ringing"] if (nobodys if tried else call.ringing) else []

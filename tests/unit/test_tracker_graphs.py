@@ -24,8 +24,8 @@ class Calls(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.exchange = Exchange(OWNERS)
-        self.desk = Desk({number: [user(one, number) for one in owners] for number, owners in OWNERS.items()})
-        self.seen: set[int] = set()
+        people = {number: [user(one, number) for one in owners] for number, owners in OWNERS.items()}
+        self.desk = Desk(people, ring_watchdog_ms=3_600_000)  # nothing is lost here, so silence proves nothing
 
     def tell(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
