@@ -357,7 +357,7 @@ class Tracker:
         party.known = False
         self.board.rename(party, fact.channel)
         self._take_announcement(party, fact)
-        self.announce(party, at_once=True)
+        self._announce(party, at_once=True)
         if party.announcement is not None:
             party.announcement.began_at = fact.at
         self.lose(party)
