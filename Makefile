@@ -40,6 +40,10 @@ scenarios: $(VENV)/.test-stamp ## every call scenario on real Asterisk 22 and 16
 bench: $(VENV)/.test-stamp ## how fast it is here, against targets and peers (ONLY="agi calls", SIZE=small)
 	@$(BIN)/python -m tests.benchmarks $(ONLY) --size $(or $(SIZE),full)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.test-stamp ## hostile inputs for every parser, MINUTES=10 (TARGET=name: one of them); keeps what it finds
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(TARGET),--target $(TARGET))
+
 .PHONY: test-tools
 test-tools: ## install what the tests use beside Python (Debian, as root)
 	@tests/install-tools

@@ -175,9 +175,8 @@ class AgiServer:
 
     def _no_such_route(self, session: AGISession, host: str) -> str:
         known = ", ".join(sorted(self._routes.keys() - {HEALTH_ROUTE}))
-        text = (
-            f"zvonok has no AGI route '{session.route[:100]}', only {known}; see dialplan/README.md. The call goes on."
-        )
+        asked = "".join(filter(str.isprintable, session.route[:100]))  # it goes to Asterisk's console
+        text = f"zvonok has no AGI route '{asked}', only {known}; see dialplan/README.md. The call goes on."
         log.warning("%s: %s", _who(session, host), mask_text(text))
         session.verbose(text)
         return "unknown_route"

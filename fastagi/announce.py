@@ -76,7 +76,7 @@ class Announcer:
             session.verbose("zvonok: announce needs the called number, as in AGI(agi://HOST/announce,${EXTEN},...)")
             return "bad_request"
         if unknown := options - _OPTIONS:
-            words = ", ".join(sorted(unknown))[:200]
+            words = plain(", ".join(sorted(unknown)), 200)
             log.warning("call %s: announce has no option %s; it has name, now, vars", uniqueid, mask_text(words))
             session.verbose(f"zvonok: announce has no option {words}; it has name, now, vars")
 

@@ -32,6 +32,7 @@ _RANK: Final = (
     Reason.BUSY,
     Reason.FAILED,
     Reason.UNKNOWN,
+    Reason.COMPLETED,  # no leg of ours ends so without having talked, but a journal may say so
 )
 """Which leg's reason speaks for an owner of several, none of which talked."""
 

@@ -40,7 +40,8 @@ class Party:
 
     `known` is false while only an announcement speaks of it, not AMI. `dialled` says that it has called somebody,
     `originated` that an Originate calls it, `exten` what it dialled (from Newchannel), `announced` what AGI (or a
-    blind transfer) says that it calls. `missing_since`: asked_at of the first list without it.
+    blind transfer) says that it calls. `missing_since`: asked_at of the first list without it. `waits_as`: the name by
+    which the other half of a Local channel will find it.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Party:
         "seen_at",
         "state",
         "uniqueid",
+        "waits_as",
     )
 
     def __init__(self, uniqueid: str, linkedid: str, call: PhoneCall, now: int) -> None:
@@ -77,6 +79,7 @@ class Party:
         self.created_at = now
         self.seen_at = now
         self.name = ""
+        self.waits_as: str | None = None
         self.is_local = False
         self.state: int | None = None
         self.caller_number: str | None = None
@@ -179,6 +182,7 @@ class Switchboard:
             other = self._locals.pop(pair[0], None)
             if other is None or other is party:
                 self._locals[pair[0]] = party
+                party.waits_as = pair[0]  # whatever it will be renamed to
             else:
                 self.pair(party, other)
 
@@ -198,9 +202,8 @@ class Switchboard:
         self.leave(party)
         party.hung = True
         party.call.parties.pop(uniqueid, None)
-        pair = local_pair(party.name)
-        if pair is not None and self._locals.get(pair[0]) is party:
-            del self._locals[pair[0]]
+        if party.waits_as is not None and self._locals.get(party.waits_as) is party:
+            del self._locals[party.waits_as]
         return party
 
     def has_ended(self, uniqueid: str) -> bool:

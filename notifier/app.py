@@ -198,6 +198,12 @@ class Notifier:
         )
         try:
             await ws.prepare(request)
+        except ConnectionError:  # gone already: nobody to answer, and no reason for aiohttp's stack trace
+            knock.authenticated()
+            return web.Response()
+        except UnicodeError:  # aiohttp wants to quote a header that is no text
+            knock.authenticated()
+            raise web.HTTPBadRequest(text="this is no WebSocket handshake") from None
         except BaseException:
             knock.authenticated()
             raise
@@ -224,7 +230,10 @@ class Notifier:
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
             return web.Response(status=400, text=str(exc))
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await answer.prepare(request)
+        try:
+            await answer.prepare(request)
+        except ConnectionError:
+            return web.Response()
 
         def wanted() -> bool:
             return not self._stopping and request.transport is not None and not request.transport.is_closing()

@@ -40,6 +40,8 @@ from zvonok.errors import DatabaseError
 log = logging.getLogger(__name__)
 
 _LATER_S: Final = 2.0
+_CLOSE_CODES: Final = range(1000, 5000)  # RFC 6455 7.4.2; aiohttp takes higher ones
+_PROTOCOL_ERROR: Final = 1002
 _MESSAGES: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 
 
@@ -360,7 +362,8 @@ class Session:
             case WSMsgType.BINARY:
                 self.close(Close.BAD_MESSAGE, "text messages only")
             case WSMsgType.CLOSE if not self._closing and not self._transport.is_closing():
-                self._transport.write(frames.close(message.data or 1000))  # RFC 6455 5.5.1: the same code
+                code = message.data if message.data in _CLOSE_CODES else _PROTOCOL_ERROR if message.data else 1000
+                self._transport.write(frames.close(code))  # RFC 6455 5.5.1: the same code
 
     def _say(self, message: ServerMessage) -> None:
         self.send(frames.text(encode(message)))

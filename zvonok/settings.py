@@ -111,7 +111,7 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
     raw = _collect(environ, problems)
     known = names()
     problems += [
-        f"{PREFIX}{ascii(name)[1:-1][:60]}: no such setting; {_meant(name, known)}"
+        f"{PREFIX}{_named(name)}: no such setting; {_meant(name, known)}"
         for name in sorted(raw)
         if name not in known and not name.startswith(_TOOLS)
     ]
@@ -134,6 +134,13 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
+
+
+def _named(name: str) -> str:
+    """An unknown name for a message: as far as it looks like one, because a value may be in it (a lost `=`)."""
+    plain = re.match(r"[A-Z_]{0,40}", name)
+    assert plain is not None
+    return name if plain[0] == name else f"{plain[0]}... (is a = missing?)"
 
 
 def names() -> frozenset[str]:

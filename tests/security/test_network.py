@@ -288,3 +288,38 @@ def test_a_crowd_counts_what_is_open_and_forgets_what_was_closed() -> None:
     assert crowd.enter("a", now=30) is not None
     assert crowd.enter("a", now=40) is None
     assert refused[3:] == ["connections_of_address"]
+
+
+# --- origins
+
+
+@pytest.mark.parametrize(("origin", "welcome"), [
+    ("https://crm.example.ru", True),
+    ("https://CRM.example.ru", True),
+    ("http://crm.example.ru", False),
+    ("https://crm.example.ru:8443", False),
+    ("https://crm.example.ru.evil.example", False),
+    ("https://evil-crm.example.ru", False),
+    ("https://evil.example/https://crm.example.ru", False),
+    ("https://crm.example.ru@evil.example", False),
+    ("https://crm.example.ru https://evil.example", False),
+    ("null", False),
+    ("", False),
+    ("file://", False),
+    ("https://pbx.example.ru", True),  # the page's own host
+    ("https://pbx.example.ru.evil.example", False),
+])  # fmt: skip
+async def test_a_page_of_another_site_gets_neither_socket_nor_history_with_a_stolen_token(
+    origin: str, welcome: bool
+) -> None:
+    async with running(allowed_origins=("https://crm.example.ru",)) as server:
+        headers = {"Host": "pbx.example.ru", "Origin": origin, "Authorization": f"Bearer {token()}"}
+        async with server.http.get(server.users + "/api/calls", headers=headers) as response:
+            assert response.status == (503 if welcome else 403)  # 503: let in, but there is no database
+            assert response.headers.get("Access-Control-Allow-Origin") == (origin if welcome else None)
+        async with server.socket(headers={"Host": "pbx.example.ru", "Origin": origin}) as browser:
+            await browser.send(type="auth", token=token(), tab_id="")
+            if welcome:
+                await browser.receive("hello")
+            else:
+                assert await browser.close_code() == 4403

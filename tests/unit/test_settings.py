@@ -101,6 +101,15 @@ def test_a_wrong_value_is_named_with_what_is_right(variable: str, value: str, sa
     assert says in problem
 
 
+@pytest.mark.parametrize("name", ["AMI_SECREThunter2", "AUTH_SECRET 0123abcd", 'INTAKE_SECRET"hunter2"', "hunter2"])
+def test_a_secret_that_became_part_of_a_name_is_not_shown(name: str) -> None:
+    (problem,) = problems({PREFIX + name: "x"})
+    assert "no such setting" in problem
+    assert "is a = missing?" in problem
+    assert "hunter2" not in problem
+    assert "0123abcd" not in problem
+
+
 @pytest.mark.parametrize("variable", sorted(SECRETS))
 def test_a_secrets_value_is_in_no_error_and_in_no_repr(variable: str) -> None:
     hostile = f"{SECRET}\x07" if variable != "DATABASE_URL" else f"postgresql://u:{SECRET}%@h/db"

@@ -1,0 +1,8 @@
+"""All targets."""
+
+from typing import Any
+
+from tests.fuzz import pbx_side, people_side
+from tests.fuzz.target import Target
+
+TARGETS: list[Target[Any]] = [*pbx_side.TARGETS, *people_side.TARGETS]
