@@ -132,9 +132,9 @@ class Episodes:
     def attach(self, leg: Leg, owners: Iterable[Owner]) -> None:
         """The leg counts for these owners: each gets it into his episode of this phone call, or a new one."""
         for owner in owners:
-            his = _open_episodes(leg.call, owner.user_id)
-            if any(leg in episode.legs for episode in his):
+            if any(episode.user_id == owner.user_id for episode in leg.episodes):
                 continue
+            his = _open_episodes(leg.call, owner.user_id)
             episode = next((one for one in his if one.shown is not None and one.takes(leg)), None)
             if episode is not None:
                 episode.add(leg)
@@ -361,7 +361,6 @@ def record(episode: Episode, call: Call) -> Changed:
     """The journal's record of `call`, with what a restart needs."""
     return Changed(
         call=call,
-        owner=episode.owner(),
         caller_number=episode.caller_number,
         legs=tuple(leg_record(leg) for leg in episode.legs),
     )
@@ -385,6 +384,7 @@ def leg_record(leg: Leg) -> LegRecord:
         transferred=leg.transferred,
         lent=leg.lent,
         answered_by=leg.answered_by.uniqueid if leg.answered_by is not None else None,
+        owners=leg.owners or (),
     )
 
 

@@ -33,7 +33,8 @@ class LegKind(Enum):
 class Leg:
     """One try to reach somebody. Times are ms, Unix.
 
-    `party` is its channel (the caller's own for ANNOUNCED), `source` the channel that dials it. `owners` is None until
+    `party` is its channel (the caller's own for ANNOUNCED), `source` the channel for which it rings (a transfer changes
+    that), `callers` who dialled it, from that channel back to the real caller. `owners` is None until
     the directory has answered; `by_announcement`: it has none of its own and counts for the announced number's;
     `lent`: it counts for those for now, until the directory says who its owners are.
     `unsure_since`: it is over, but whether somebody else answered is not known yet. `status_at`: when DialEnd came,
@@ -51,6 +52,7 @@ class Leg:
         "began_at",
         "by_announcement",
         "call",
+        "callers",
         "cause",
         "channel_name",
         "ended_at",
@@ -88,6 +90,7 @@ class Leg:
         self.uniqueid = party.uniqueid
         self.channel_name = party.name
         self.source = source
+        self.callers = chain(source) if source is not None else []
         self.call: PhoneCall = party.call
         self.number = number
         self.fallback = fallback

@@ -7,7 +7,7 @@ from fastagi.facts import Owner
 from fastagi.legs import Leg, LegKind
 from fastagi.questions import Questions
 from fastagi.records import AskOwners, Output, Resolved, Unresolved
-from fastagi.switchboard import PhoneCall, chain
+from fastagi.switchboard import PhoneCall
 from zvonok.call import AnsweredBy, Caller
 
 
@@ -101,9 +101,7 @@ class Ownership:
 
     def _announced(self, leg: Leg) -> tuple[Owner, ...] | None:
         """The owners of the number that the caller was announced for; None while they are not known."""
-        if leg.source is None:
-            return ()
-        for party in chain(leg.source):
+        for party in leg.callers:
             local = party.half.leg if party.is_local and party.half is not None else None
             for candidate in (party.announcement, local):
                 if candidate is None or candidate is leg:

@@ -16,6 +16,7 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `source` is the uniqueid of the channel that dials it. `announced`: it stands for the announcement itself and has
     no channel of its own (`uniqueid` is then the calling channel's). `taken`: it took a ringing or parked call. `lent`:
     it is in this episode only until the directory says whose it is. `answered_by`: the channel that answered instead.
+    `owners`: whose it is, with those whose episode it is not in this record.
     """
 
     uniqueid: str
@@ -33,6 +34,7 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transferred: bool = False
     lent: bool = False
     answered_by: str | None = None
+    owners: tuple[Owner, ...] = ()
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
@@ -42,7 +44,6 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
     """
 
     call: Call
-    owner: Owner | None = None
     caller_number: str | None = None
     legs: tuple[LegRecord, ...] = ()
 

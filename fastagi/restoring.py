@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fastagi.episodes import Episode, record
-from fastagi.facts import Owner
 from fastagi.legs import Leg, LegKind
 from fastagi.records import Changed, LegRecord, PbxSeen, Record, Resolved, Unresolved
 from fastagi.switchboard import Party
@@ -50,6 +49,9 @@ def restore(tracker: "Tracker", journal: Iterable[Record]) -> None:
     for changed in calls.values():
         ended = changed.call.state is State.ENDED
         _restore_episode(tracker, changed, closed=ended and changed.call.first_linkedid not in waited_for)
+    for leg in [leg for episode in tracker.episodes.live.values() for leg in episode.legs]:
+        if leg.open and leg.owners:  # a leg that changed nothing on an owner's card is not in his record
+            tracker.episodes.attach(leg, leg.owners)
     for unresolved in pending.values():
         _restore_unresolved(tracker, unresolved)
     entries = [entry for changed in calls.values() for entry in changed.legs]
@@ -74,12 +76,11 @@ def _restore_episode(tracker: "Tracker", changed: Changed, *, closed: bool) -> N
     episode.caller_number = changed.caller_number
     episode.hold_until = 0
     episode.caller = call.caller
-    owner = changed.owner or Owner(user_id=call.user_id, number=call.line.number, label=call.line.label)
     for entry in changed.legs:
         leg = _leg(tracker, entry, call.first_linkedid)
         leg.lent = entry.lent
         if not leg.lent:
-            leg.owners = (*(leg.owners or ()), owner)
+            leg.owners = entry.owners
         leg.queue = call.line.queue
         leg.peer_number, leg.peer_name = changed.caller_number, call.caller.display
         leg.episodes.append(episode)

@@ -144,6 +144,7 @@ class Exchange:
         assert leg is not None
         call.legs = []
         call.called, call.tried, call.taken = target, set(), False
+        call.caller = msgspec.structs.replace(call.caller, exten=target)
         yield blind(leg.channel, call.caller, target)
         yield leave(leg.channel, call.bridge)
         yield leave(call.caller, call.bridge)
