@@ -354,6 +354,8 @@ class Session:
     def _unknown_user(self, user_id: int) -> None:
         log.info("socket %s: user %d is not in the database", self.id, user_id)
         self._desk.metrics.auth_failures.labels("unknown_user").inc()
+        if self._gate is not None:
+            self._gate.failed()
         self.close(Close.NOT_ALLOWED, "no such user")
 
     def _odd(self, message: WSMessage) -> None:

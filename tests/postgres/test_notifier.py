@@ -14,6 +14,7 @@ import pytest
 
 from demo.postgres import Postgres
 from demo.seed import load_seed
+from notifier.limits import Limits
 from tests.levels import within
 from tests.notifier_server import INTAKE_SECRET, Server, a_call, ended, running, token
 from zvonok.call import Call, Reason, State, wall_ms
@@ -60,6 +61,15 @@ async def test_a_user_that_the_crm_does_not_have_is_closed_with_4403(crm: str) -
         await browser.send(type="auth", token=token(999_999), tab_id="")
         assert await browser.close_code() == 4403
         assert server.notifier.hub.count == 0
+    limits = Limits(failures_per_address=2, failures_refill=0.001)
+    async with running(limits, database_url=crm) as server:
+        for _ in range(2):
+            async with server.socket() as browser:
+                await browser.send(type="auth", token=token(999_999), tab_id="")
+                assert await browser.close_code() == 4403
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
+            async with server.socket():
+                pass
 
 
 async def test_with_the_database_down_a_token_is_enough_and_hello_comes_again_later(own_postgres: Postgres) -> None:

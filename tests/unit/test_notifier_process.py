@@ -46,6 +46,7 @@ async def test_it_says_ready_once_it_listens_and_a_stop_tells_clients_1012_and_e
             assert await loop.sock_recv(systemd, 100) == b"READY=1"
             where = re.search(rb"users come in at (\S+),", await process.stderr.readline())
         assert where
+        assert (tmp_path / "intake.sock").stat().st_mode & 0o777 == 0o660
         async with (
             aiohttp.ClientSession() as http,
             http.ws_connect(f"http://{where[1].decode()}/ws") as ws,
