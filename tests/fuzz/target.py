@@ -8,6 +8,7 @@ import contextlib
 import gc
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -107,3 +108,11 @@ class Found(Generic[T]):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return path
+
+
+@contextlib.contextmanager
+def in_memory() -> Iterator[Path]:
+    """A directory for as long as the block runs; in memory where the system has such a place."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="zvonok-fuzz-", dir=memory) as path:
+        yield Path(path)
