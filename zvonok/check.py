@@ -5,11 +5,13 @@ The sections themselves live where their knowledge is: each of the modules in `z
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, TextIO
 
 import msgspec
@@ -19,6 +21,7 @@ from zvonok.settings import Settings, load
 
 Section = Callable[[Settings], Iterator["Finding"]]
 
+_CREDENTIALS: Final = Path("/etc/zvonok/credentials")
 _SYSTEMCTL_SECONDS: Final = 10.0
 _MEND: Final = "mend what is set wrongly and run this again; then: systemctl restart zvonok.target"
 
@@ -80,9 +83,17 @@ def failed(found: Iterable[Finding], *, strict: bool = False) -> bool:
 
 def _all(settings: Settings, sections: Sequence[Section]) -> Iterator[Finding]:
     yield Finding(part="settings", what="values", level=Level.OK, says="every value that is set is well-formed")
+    yield from _credentials()
     yield from service_findings()
     for section in sections:
         yield from section(settings)
+
+
+def _credentials(folder: Path = _CREDENTIALS) -> Iterator[Finding]:
+    """Whether this account may not see secrets that the services see: what it finds missing may be there."""
+    if folder.is_dir() and not os.access(folder, os.R_OK):
+        says = f"secrets in {folder} are for root to read: if one lies there, it is missing below"
+        yield Finding(part="settings", what="credentials", level=Level.SKIPPED, says=says, todo="run this as root")
 
 
 def _print(findings: Iterable[Finding], *, as_json: bool, stream: TextIO) -> list[Finding]:

@@ -40,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             loaded = import_module(module)
             loaded.add_arguments(sub)
             sub.set_defaults(run=loaded.run, sections=check_sections)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return 2
     args = parser.parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = args.run
     try:

@@ -6,6 +6,7 @@ No query runs when a pool is made, and a pool opens without waiting: a database 
 import asyncio
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
@@ -19,6 +20,8 @@ from zvonok.errors import DatabaseError
 from zvonok.service import mask_text
 
 T = TypeVar("T")
+
+_PASSWORD: Final = re.compile(r"(//[^:/@\s]*:)\S*@")  # libpq shows a URL that it does not understand
 
 SyncConnection = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -117,7 +120,8 @@ def cut_socket(connection: SyncConnection | AsyncConnection) -> None:
 
 def explain(exc: psycopg.Error) -> str:
     """What went wrong and what to do next, in one sentence, without the connection's password and full numbers."""
-    said = mask_text(" ".join((exc.diag.message_primary or str(exc) or type(exc).__name__).split()))
+    said = " ".join((exc.diag.message_primary or str(exc) or type(exc).__name__).split())
+    said = mask_text(_PASSWORD.sub(r"\1…@", said))
     if isinstance(exc, errors.UndefinedFunction | errors.UndefinedTable | errors.InvalidSchemaName):
         return f"the database lacks our objects ({said}): run `zvonok migrate`"
     if isinstance(exc, errors.InsufficientPrivilege):

@@ -10,7 +10,7 @@ import io
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -24,6 +24,7 @@ PREFIX: Final = "ZVONOK_"
 ENV_FILE: Final = PREFIX + "ENV_FILE"
 MIN_SECRET_BYTES: Final = 32
 _MIN_DIFFERENT: Final = 8  # characters; of 32 random hexadecimal digits hardly ever fewer than 10 are
+_GUESSED: Final = 5  # with more unknown names than that, nothing is guessed
 _TOOLS: Final = ("TEST_", "LAB_", "DEMO_")  # variables of the test and demo tools: not ours to judge
 SECRETS: Final = frozenset(
     {"DATABASE_URL", "AMI_SECRET", "INTAKE_SECRET", "AUTH_SECRET", "AUTH_PUBLIC_KEY", "METRICS_TOKEN", "NATS_URL"}
@@ -110,10 +111,10 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
     problems: list[str] = []
     raw = _collect(environ, problems)
     known = names()
+    unknown = [name for name in sorted(raw) if name not in known and not name.startswith(_TOOLS)]
     problems += [
-        f"{PREFIX}{_named(name)}: no such setting; {_meant(name, known)}"
-        for name in sorted(raw)
-        if name not in known and not name.startswith(_TOOLS)
+        f"{PREFIX}{_named(name)}: no such setting; {_meant(name, known if len(unknown) <= _GUESSED else ())}"
+        for name in unknown
     ]
     values: dict[str, Any] = {}
     for name in sorted(known & raw.keys()):
@@ -148,7 +149,7 @@ def names() -> frozenset[str]:
     return frozenset(field.name.upper() for field in msgspec.structs.fields(Settings))
 
 
-def _meant(name: str, known: frozenset[str]) -> str:
+def _meant(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name[:60], known, n=1, cutoff=0.75)
     return f"is {PREFIX}{close[0]} meant?" if close else "docs/settings.md has all of them"
 
@@ -301,6 +302,13 @@ def _database_url(text: str) -> str:
         raise ValueError("must be a URL such as postgresql://zvonok:PASSWORD@127.0.0.1/crm")
     if re.search(r"%(?![0-9A-Fa-f]{2})", text):
         raise ValueError("has a % that stands for nothing; write a % in the password as %25")
+    # libpq would take a part of the password for the host, and name it in its error.
+    place, _, _ = text.partition("://")[2].partition("?")
+    authority, _, path = place.partition("/")
+    if authority.count("@") > 1 or "@" in path:
+        raise ValueError("its password holds a @ or a /; write @ as %40, / as %2F, : as %3A")
+    if authority.count("[") != authority.count("]"):
+        raise ValueError("has a [ without its ]; write [ in the password as %5B and ] as %5D")
     return text
 
 

@@ -100,6 +100,7 @@ def test_check_is_content_as_root_and_as_the_services_account(installed: Host, a
     done = installed.container.run("runuser", "-u", account, "--", "zvonok", "check", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAIL" not in done.stdout
+    assert ("run this as root" in done.stdout) == (account != "root")  # it cannot see secrets in credentials/
     for part in ("services", "database", "pbx", "notifier"):
         assert f" {part}, " in done.stdout
 

@@ -43,7 +43,12 @@ def test_what_a_command_returns_is_what_the_shell_sees(command: ModuleType) -> N
     assert cli.main(["probe", "--fast"]) == 7
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["probe", "--slow"]])
+def test_no_command_at_all_lists_the_commands_and_exits_two(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert "testcall" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["probe", "--slow"]])
 def test_wrong_usage_exits_two(command: ModuleType, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         cli.main(arguments)

@@ -63,6 +63,7 @@ def test_every_problem_is_reported_at_once_by_the_variables_name() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
+        ("AMI_PROT", "5038", "is ZVONOK_AMI_PORT meant?"),
         ("AMI_HOST", "127.0.0.1:5038", "ZVONOK_AMI_PORT"),
         ("AMI_HOST", "http://pbx/", "host name"),
         ("AMI_PORT", "٥٠٣٨", "1 to 65535"),
@@ -78,6 +79,9 @@ def test_every_problem_is_reported_at_once_by_the_variables_name() -> None:
         ("NOTIFIER_URL", "ftp://x", "http(s)://host:port"),
         ("DATABASE_URL", "mysql://u:p@h/db", "postgresql://"),
         ("DATABASE_URL", "postgresql://u:100%@h/db", "%25"),
+        ("DATABASE_URL", "postgresql://u:pass@word@h/db", "%40"),
+        ("DATABASE_URL", "postgresql://u:pass/word@h/db", "%2F"),
+        ("DATABASE_URL", "postgresql://u:pass[word@h/db", "%5B"),
         ("CRM_CARD_URL", "javascript:alert({id})", "http(s)"),
         ("CRM_CARD_URL", "https://crm/{name}", "{number}"),
         ("AUTH_SECRET", "x" * 31, "32 bytes"),
