@@ -2,7 +2,9 @@
 
 `/client/<file>` is revalidated by its ETag; `/client/<version>/<file>` may be kept for ever, because the version is a
 hash of all files together (modules import each other by relative paths, so they stay within one version).
-`index.html` refers to files as `client/<file>`; it is served with the version put in.
+`index.html` refers to files as `client/<file>`; it is served with the version put in. A CRM's page names an entry, such
+as `/client/element.js`: it is one line that leads to the version, so a page load asks for one small file again, not for
+thirty.
 """
 
 import gzip
@@ -34,6 +36,7 @@ TYPES: Final = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
+ENTRIES: Final[tuple[str, ...]] = ("element.js", "index.js", "react.js")
 _PRIVATE: Final = frozenset({"node_modules", "test", "tests"})
 _COMPRESSED: Final = frozenset({".css", ".html", ".js", ".json", ".map", ".mjs", ".svg"})
 
@@ -66,6 +69,11 @@ class ClientFiles:
             digest.update(f"{name}\0{len(body)}\0".encode() + body)
         self.version = digest.hexdigest()[:12]
         self._files = {name: File(body, Path(name).suffix) for name, body in found.items()}
+        self._entries = {
+            name: File(f'export * from "./{self.version}/{name}";\n'.encode(), ".js")
+            for name in ENTRIES
+            if name in found
+        }
         page = found.get("index.html")
         self._page = None
         if page is None:
@@ -87,9 +95,10 @@ class ClientFiles:
         name = request.match_info["name"]
         cache = "no-cache"
         if name.startswith(self.version + "/"):
-            name = name.removeprefix(self.version + "/")
             cache = "public, max-age=31536000, immutable"
-        file = self._files.get(name)
+            file = self._files.get(name.removeprefix(self.version + "/"))
+        else:
+            file = self._entries.get(name) or self._files.get(name)
         if file is None:
             # An older version's page is still open somewhere: give it today's file, but never to keep.
             first, _, rest = name.partition("/")

@@ -1,4 +1,7 @@
-"""A real notifier on free ports of the loopback, and what talks to it: a browser's socket and a tap's POSTs."""
+"""A real notifier within the test's own event loop, and what talks to it: a browser's socket and a tap's POSTs.
+
+For tests that look inside it or set its limits; as a process of its own it is in tests/notifiers.py.
+"""
 
 import asyncio
 import contextlib
@@ -11,14 +14,13 @@ import aiohttp
 import msgspec
 
 from notifier.app import Notifier
-from notifier.auth import issue
 from notifier.limits import Limits
 from tests.levels import within
+from tests.notifiers import AUTH_SECRET, INTAKE_SECRET, token
 from zvonok.call import Call, Caller, End, Line, Reason, State, wall_ms
 from zvonok.settings import Address, Settings
 
-AUTH_SECRET = "auth-secret-of-the-tests-0123456789abcdef"
-INTAKE_SECRET = "intake-secret-of-the-tests-0123456789abcd"
+__all__ = ["AUTH_SECRET", "INTAKE_SECRET", "Browser", "Server", "a_call", "ended", "running", "settings", "token"]
 
 
 def settings(**changes: Any) -> Settings:
@@ -30,11 +32,6 @@ def settings(**changes: Any) -> Settings:
         "auth_secret": AUTH_SECRET,
     }
     return Settings(**values | changes)
-
-
-def token(user_id: int = 1, *, lifetime_s: float = 600) -> str:
-    """A user's token, as the CRM signs it."""
-    return issue(AUTH_SECRET, user_id, lifetime_s=lifetime_s)
 
 
 def a_call(call_id: str = "c1", **changes: Any) -> Call:

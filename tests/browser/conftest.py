@@ -130,6 +130,22 @@ async def open_desk(office: Office, user_id: int, browser: Browser, **options: A
         yield Desk(office, user_id, context)
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def crm(desk: Desk) -> AsyncIterator[Crm]:
+    """The CRM's web server, where the desk's user is logged in."""
+    crm = desk.office.crm
+    assert crm is not None
+    await desk.context.add_cookies([{"name": "user", "value": str(desk.user_id), "url": crm.url}])
+    yield crm
+    crm.policies.clear()
+    crm.pages.clear()
+
+
+async def connected(page: Page) -> None:
+    """Wait until the page's card is connected."""
+    await until(page, "document.querySelector('call-notification').client?.getState().connection === 'online'")
+
+
 async def peek(page: Page, expression: str) -> Any:
     """The value of an expression, without the user activation that `page.evaluate` would grant."""
     session = await page.context.new_cdp_session(page)

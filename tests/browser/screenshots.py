@@ -1,19 +1,23 @@
 """`make shots`: docs/screenshots, every state of the page and of the card in a CRM, both themes, two widths.
 
-The pictures are of the real thing: a notifier, a database, a tap that tells of calls, and Chromium.
+The pictures are of the real thing: a notifier, a database, a tap that tells of calls, and Chromium. Its `system-ui`
+font is Inter where that is installed, because Debian's own is unlike what most offices have.
 """
 
 import asyncio
 import base64
 import datetime
 import itertools
+import os
+import re
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, WebSocketRoute
 
 from demo.postgres import temporary_postgres
 from demo.seed import load_seed
@@ -29,6 +33,10 @@ CARD = {"name": "Васильева Анна Игоревна", "number": "+7927
 NEW = {"url": "https://crm.example.ru/new"}
 WIDTHS = {"desktop": DESKTOP, "phone": PHONE}
 MINUTE = 60_000
+FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+<include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+<match target="pattern"><test qual="all" name="family" compare="not_contains"><string>mono</string></test>
+<edit name="family" mode="prepend" binding="strong"><string>Inter</string></edit></match></fontconfig>"""
 
 
 def afternoon() -> str:
@@ -112,13 +120,47 @@ async def idle(desk: Desk, page: Page) -> None:
     await page.wait_for_timeout(100)
 
 
+async def lost(desk: Desk, page: Page) -> None:
+    routes: list[WebSocketRoute] = []
+
+    async def relay(route: WebSocketRoute) -> None:
+        if routes:
+            await route.close(code=1013)
+            return
+        routes.append(route)
+        route.connect_to_server()
+
+    await page.route_web_socket(re.compile("/ws$"), relay)
+    await page.reload()
+    await page.get_by_text("На связи").wait_for()
+    await talking(desk, page)
+    await page.locator("call-notification .card").wait_for()
+    await routes[0].close(code=1013)
+    await page.get_by_text("Связь потеряна — восстанавливаем").wait_for(timeout=20_000)
+    await page.mouse.click(4, 300)
+
+
+async def awkward(desk: Desk, page: Page) -> None:
+    """As bad as it gets: what names and companies may be, and what callers may send."""
+    long = "Общество с ограниченной ответственностью «Научно-производственное объединение Электромонтажавтоматика»"
+    evil = "<b>Банк</b>\u202eгнпт.exe\u202c ${x} " + "Z" + "\u0300\u0301" * 20
+    past_one = told(desk, ago=3, reason=Reason.ANSWERED_ELSEWHERE, caller=CARD | {"name": evil, "company": long})
+    desk.office.save(past_one)
+    now = wall_ms()
+    line = {"queue": "Отдел продаж и сопровождения", "label": "переговорная на 3 этаже"}
+    person = {"name": "Константинопольская-Преображенская Александра Константиновна", "company": long, "matches": 12}
+    desk.ring(ring_started_at=now - 95_000, line=line, caller=CARD | person)
+    desk.ring(ring_started_at=now - 5_000, caller=UNKNOWN | {"display": evil, "number": "+4915123456789012"}, test=True)
+    desk.ring(ring_started_at=now - 4_000, caller=UNKNOWN | {"number": None, "restricted": True})
+
+
 async def check(desk: Desk, page: Page) -> None:
     await page.get_by_role("button", name="Почему я не вижу звонки?").first.click()
 
 
 SCENES: dict[str, Callable[[Desk, Page], Awaitable[None]]] = {
     "idle": idle, "ringing": ringing, "talking": talking, "ended": ended, "missed": missed, "elsewhere": elsewhere,
-    "several": several, "check": check,
+    "several": several, "check": check, "lost": lost, "awkward": awkward,
 }  # fmt: skip
 IN_A_CRM = ("ringing", "talking", "missed")
 
@@ -150,10 +192,39 @@ async def shoot(office: Office, browser: Browser, user_ids: Any, name: str, targ
             await page.screenshot(path=target / f"page-{name}-{theme}-{width}.png")
             if name in IN_A_CRM and office.crm is not None:
                 await context.add_cookies([{"name": "user", "value": str(user_id), "url": office.crm.url}])
-                await page.goto(office.crm.url + "/plain/")
+                await page.goto(office.crm.url + "/crm/")
                 await page.locator("call-notification .card").wait_for()
+                if name != "ringing":
+                    await page.mouse.click(4, 300)
                 await page.wait_for_timeout(600)
                 await page.screenshot(path=target / f"card-{name}-{theme}-{width}.png")
+
+
+async def english(office: Office, browser: Browser, user_id: int, target: Path) -> None:
+    """The page in English, before the first call and while one rings."""
+    with psycopg.connect(office.database_url) as connection:
+        connection.execute("INSERT INTO users (id, name) VALUES (%s, 'John Smith')", [user_id])
+        connection.execute(
+            "INSERT INTO user_phones (user_id, phone_number, phone_type) VALUES (%s, '101', 'desk')", [user_id]
+        )
+    async with open_context(browser, reduced_motion="reduce", timezone_id=afternoon()) as context:
+        await context.add_init_script("if (location.protocol === 'http:') localStorage.setItem('zvonok.lang', 'en')")
+        desk = Desk(office, user_id, context)
+        page = await desk.open(online=False)
+        await page.get_by_text("Connected").wait_for()
+        await page.wait_for_timeout(600)
+        await page.screenshot(path=target / "page-english-empty.png")
+        caller = {
+            "name": "Anna Brown",
+            "company": "Daisy Ltd",
+            "number": "+442079460123",
+            "url": "https://crm.example.com/5",
+        }
+        desk.office.save(told(desk, ago=12, talked=185, caller=caller))
+        desk.office.save(told(desk, ago=20, reason=Reason.MISSED, caller=caller))
+        desk.ring(ring_started_at=wall_ms() - 7_000, caller=caller, line={"queue": "Sales", "label": "desk"})
+        await page.wait_for_timeout(2500)
+        await page.screenshot(path=target / "page-english-ringing.png")
 
 
 async def welcome(office: Office, browser: Browser, target: Path) -> None:
@@ -202,18 +273,27 @@ async def main(target: Path, wanted: list[str]) -> None:
     """All scenes, or those that are named."""
     target.mkdir(parents=True, exist_ok=True)
     user_ids = itertools.count(1000)
-    with temporary_postgres() as server, running_crm() as crm:
+    with (
+        temporary_postgres() as server,
+        running_crm() as crm,
+        tempfile.NamedTemporaryFile("w", suffix=".conf") as fonts,
+    ):
+        fonts.write(FONTS)
+        fonts.flush()
         migrate(server.url())
         load_seed(server.url())
         with running_notifier(server.url(), ALLOWED_ORIGINS=crm.url) as notifier, running_tap(notifier) as tap:
             crm.notifier_url = notifier.url
+            crm.pages["crm"] = (Path(__file__).parent / "crm_page.html").read_text()
             office = Office(notifier, tap, server.url(), crm)
-            async with running_chromium() as browser:
+            async with running_chromium(env={**os.environ, "FONTCONFIG_FILE": fonts.name}) as browser:
                 for name in wanted or SCENES:
                     if name in SCENES:
                         await shoot(office, browser, user_ids, name, target)
                 if not wanted or "picture" in wanted:
                     await picture(office, browser, next(user_ids), target)
+                if not wanted or "english" in wanted:
+                    await english(office, browser, next(user_ids), target)
                 if not wanted or "welcome" in wanted:
                     await welcome(office, browser, target)
 

@@ -111,7 +111,7 @@ async def test_the_card_can_be_worked_with_the_keyboard_and_escape_closes_it_fro
         await page.keyboard.press("Tab")
         names.append(await peek(page, f"{focused}?.getAttribute('aria-label') ?? {focused}?.textContent"))
     assert [name for name in names if name][:6] == [
-        "Не звонить об этом вызове", "Свернуть", "Закрыть", "Скопировать номер", "Открыть карточку", "Закрыть",
+        "Отключить звук этого звонка", "Свернуть", "Закрыть", "Скопировать номер", "Открыть карточку", "Закрыть",
     ]  # fmt: skip
     await card.get_by_role("link", name="Открыть карточку").focus()
     await page.keyboard.press("Escape")

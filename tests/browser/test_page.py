@@ -73,12 +73,35 @@ async def test_who_am_i_and_which_numbers_are_mine(desk: Desk) -> None:
     await expect(page.locator(".me")).to_contain_text("(мобильный)")
 
 
+async def test_a_phone_shows_who_i_am_too(office: Office, new_user: Callable[[], int], chromium: Browser) -> None:
+    async with open_desk(office, new_user(), chromium, viewport=PHONE) as desk:
+        page = await desk.open()
+        await expect(page.locator(".me .name")).to_be_visible()
+        await expect(page.locator(".me .numbers")).to_be_visible()
+
+
 async def test_signing_out_forgets_the_token(desk: Desk) -> None:
     page = await desk.open()
     await page.get_by_role("button", name="Выйти").click()
     await expect(page.get_by_role("heading", name="Вы вышли")).to_be_visible()
     await page.reload()
     await expect(page.get_by_role("heading", name="Откройте страницу по личной ссылке")).to_be_visible()
+
+
+async def test_who_signs_out_or_in_does_so_in_every_tab(
+    office: Office, desk: Desk, new_user: Callable[[], int]
+) -> None:
+    one = await desk.open()
+    await one.evaluate("window.same = true")
+    two = await desk.context.new_page()
+    await two.goto(f"{office.notifier.url}/#token={token(desk.user_id, lifetime_s=7200)}")  # a newer link of his
+    await two.get_by_text("На связи").wait_for()
+    assert await peek(one, "window.same")
+    await one.get_by_role("button", name="Выйти").click()
+    await expect(two.get_by_role("heading", name="Откройте страницу по личной ссылке")).to_be_visible()
+    other = Desk(office, new_user(), desk.context)
+    await one.goto(other.login_link())
+    await expect(two.locator(".me")).to_contain_text(str(1000 + other.user_id))
 
 
 async def test_todays_history_has_the_missed_calls_first(desk: Desk) -> None:
@@ -93,6 +116,25 @@ async def test_todays_history_has_the_missed_calls_first(desk: Desk) -> None:
     await expect(page.locator(".history .outcome").last).to_have_text("1:30")
     await page.get_by_role("button", name="Пропущенные").click()
     await expect(page.locator(".history .caller")).to_have_text(["Пропущенный позже", "Пропущенный раньше"])
+
+
+async def test_todays_missed_calls_come_first_whichever_page_they_are_on_and_stay_open_when_a_call_ends(
+    desk: Desk,
+) -> None:
+    past(desk, "Пропущенный утром", ago_s=400)
+    for number in range(30):
+        past(desk, f"Звонок {number}", ago_s=100 + number, reason=Reason.COMPLETED, talked_s=9)
+    page = await desk.open()
+    callers = page.locator(".history .caller")
+    await expect(callers).to_have_count(21)
+    await expect(callers.first).to_have_text("Пропущенный утром")
+    await expect(page.locator(".history .group").first).to_have_text("1 пропущенный")
+    await page.get_by_role("button", name="Показать ещё").click()
+    await expect(callers).to_have_count(31)
+    call = desk.ring(caller={"name": "Новый"})
+    desk.office.save(desk.tap.end(desk.tap.answer(call)))
+    await expect(callers.nth(1)).to_have_text("Новый", timeout=within(8) * 1000)
+    await expect(callers).to_have_count(32)
 
 
 async def test_yesterday_is_under_all_and_more_is_loaded_on_request(desk: Desk) -> None:
@@ -147,13 +189,14 @@ async def test_why_do_i_see_no_calls_finds_nothing_wrong_and_a_test_call_arrives
     dialog = page.get_by_role("dialog", name="Почему я не вижу звонки?")
     await expect(dialog.locator("li")).to_have_count(8)
     await expect(dialog.locator("li[data-level=ok]")).to_have_count(8)
-    await expect(dialog).to_contain_text("Покажем звонки на номера: ")
+    await expect(dialog).to_contain_text("Всё в порядке: звонок будет видно и слышно.")
+    await expect(dialog).to_contain_text("Показываем звонки на ")
     await expect(dialog).to_contain_text(str(1000 + desk.user_id))
     await dialog.get_by_role("button", name="Проверочный звонок").click()
-    await expect(dialog.get_by_role("status")).to_have_text("Проверочный звонок дошёл: карточка на экране.")
+    await expect(dialog.get_by_role("status")).to_have_text("Дошёл: карточка на экране.")
     card = page.locator("call-notification .card")
     await expect(card.locator(".test")).to_have_text("Проверочный звонок")
-    await card.get_by_role("button", name="Закрыть").first.click()  # it floats above the dialog and can be clicked
+    await card.get_by_role("button", name="Закрыть").first.click()  # it floats above the check
     await expect(card).to_be_hidden()
     await dialog.get_by_role("button", name="Закрыть").click()
     await expect(dialog).to_be_hidden()
@@ -168,14 +211,14 @@ async def test_a_user_without_numbers_is_told_so(desk: Desk) -> None:
     page = await desk.open()
     await expect(page.locator(".me")).to_contain_text("За вами не закреплён ни один номер")
     await page.get_by_role("button", name="Почему я не вижу звонки?").first.click()
-    await expect(page.locator("[data-check=numbers][data-level=bad]")).to_contain_text("попросите администратора")
+    await expect(page.locator("[data-check=numbers][data-level=bad]")).to_contain_text("Попросите администратора")
 
 
 async def test_a_user_whom_the_crm_does_not_know_is_turned_away(office: Office, chromium: Browser) -> None:
     async with open_context(chromium) as context:
         page = await context.new_page()
         await page.goto(f"{office.notifier.url}/#token={token(999_999)}")
-        await expect(page.get_by_role("heading", name="Ссылка больше не действует")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Этому пользователю вход не разрешён")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])

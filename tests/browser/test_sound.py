@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.conftest import Desk, Office, open_desk, peek, until
 from tests.browsers import running_chromium
 from tests.levels import within
-from tests.notifiers import running_notifier, running_tap
+from tests.notifiers import running_notifier, running_tap, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -46,17 +46,33 @@ async def one_of(pages: list[Page], *, seconds: float = 5) -> int:
 
 
 async def unlock(page: Page) -> None:
-    """A click that means nothing but lets the browser play sound."""
+    """A click that means nothing but lets the browser play sound, and what it takes to start the audio."""
     await page.mouse.click(5, 200)
+    await expect(page.get_by_text("Нажмите в любом месте, чтобы включить звук")).to_be_hidden()
 
 
 async def test_the_page_asks_for_a_click_before_the_first_call_and_a_click_anywhere_will_do(desk: Desk) -> None:
     page = await desk.open()
     hint = page.get_by_text("Нажмите в любом месте, чтобы включить звук")
     await expect(hint).to_be_visible()
-    await unlock(page)
+    await page.mouse.click(5, 200)
     await expect(hint).to_be_hidden()
     desk.ring()
+    await becomes([page], [1])
+
+
+async def test_a_call_that_comes_while_the_browser_still_starts_the_audio_rings(desk: Desk) -> None:
+    await desk.context.add_init_script(
+        """const resume = AudioContext.prototype.resume;
+        AudioContext.prototype.resume = async function () {
+          await new Promise((done) => setTimeout(done, 1500));
+          return resume.call(this);
+        };"""
+    )
+    page = await desk.open()
+    await page.mouse.click(5, 200)
+    desk.ring()
+    await expect(page.locator("call-notification .card")).to_be_visible()
     await becomes([page], [1])
 
 
@@ -73,7 +89,7 @@ async def test_a_click_elsewhere_does_not_start_a_ring_that_began_in_silence(des
     page = await desk.open()
     call = desk.ring()
     await expect(page.get_by_text("Звук выключен браузером")).to_be_visible()
-    await unlock(page)
+    await page.mouse.click(5, 200)
     await expect(page.get_by_text("Звук выключен браузером")).to_be_hidden()
     await becomes([page], [0])
     desk.tap.end(call)
@@ -95,7 +111,7 @@ async def test_dismissing_or_silencing_stops_the_ring(desk: Desk) -> None:
     await unlock(page)
     desk.ring()
     await becomes([page], [1])
-    await page.get_by_role("button", name="Не звонить об этом вызове").click()
+    await page.get_by_role("button", name="Отключить звук этого звонка").click()
     await becomes([page], [0])
     await expect(page.locator("call-notification .card")).to_be_visible()
     desk.ring()
@@ -121,7 +137,7 @@ async def test_silencing_in_one_tab_silences_the_one_that_rings(desk: Desk) -> N
         await unlock(page)
     desk.ring()
     ringer = await one_of(pages)
-    await pages[1 - ringer].get_by_role("button", name="Не звонить об этом вызове").click()
+    await pages[1 - ringer].get_by_role("button", name="Отключить звук этого звонка").click()
     await becomes(pages, [0, 0])
 
 
@@ -129,9 +145,22 @@ async def test_two_users_in_one_browser_do_not_share_a_voice(
     office: Office, desk: Desk, new_user: Callable[[], int]
 ) -> None:
     other = Desk(office, new_user(), desk.context)
-    pages = [await desk.open(), await other.open()]
-    for page in pages:
-        await unlock(page)
+    pages = []
+    for user in (desk, other):
+        page = await desk.context.new_page()
+        await page.goto(office.notifier.url + "/client/package.json")
+        await page.evaluate(
+            """async (token) => {
+              const { createCallClient } = await import('/client/index.js');
+              window.client = createCallClient({ getToken: () => token });
+              window.client.start();
+            }""",
+            token(user.user_id),
+        )
+        await until(page, "window.client.getState().connection === 'online'")
+        await page.mouse.click(5, 200)
+        await until(page, "window.client.getState().sound === 'ready'")
+        pages.append(page)
     desk.ring()
     other.ring()
     await becomes(pages, [1, 1])
@@ -147,7 +176,7 @@ async def test_a_second_call_during_a_talk_beeps_once_and_does_not_ring(desk: De
     before = (await heard(page))["beeps"]
     desk.ring()
     await page.locator("call-notification [data-look=ringing]").first.wait_for()
-    await page.wait_for_timeout(500)
+    await becomes([page], [0])
     assert await heard(page) == {"ringing": 0, "rings": 1, "beeps": before + 1}
 
 
@@ -206,8 +235,8 @@ async def test_a_desktop_notification_lives_exactly_as_long_as_the_ring(desk: De
     await desk.context.add_init_script("document.hasFocus = () => false")  # somebody works in another window
     pages = [await desk.open() for _ in range(2)]
     call = desk.ring()
-    await pages[1].locator("[data-look=ringing]").first.wait_for()
-    await pages[0].wait_for_timeout(300)
+    for page in pages:
+        await page.locator("[data-look=ringing]").first.wait_for()
     counts = [await peek(page, "window.desktop") for page in pages]
     shown = [one for count in counts for one in count["shown"]]
     assert len(shown) == 1, "two tabs, one notification"
@@ -228,8 +257,7 @@ async def test_nobody_who_looks_at_the_card_gets_a_notification_as_well(desk: De
     page = await desk.open()
     await page.bring_to_front()
     desk.ring()
-    await page.locator("[data-look=ringing]").first.wait_for()
-    await page.wait_for_timeout(300)
+    await page.locator("[data-look=ringing]").first.wait_for()  # the card is shown after the notification
     assert (await peek(page, "window.desktop"))["shown"] == []
 
 

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from notifier.addresses import client_address, trust
-from notifier.client_files import CLIENT_DIRECTORY, ClientFiles
+from notifier.client_files import CLIENT_DIRECTORY, ENTRIES, ClientFiles
 from notifier.door import headers_for, same_host
 from notifier.limits import Limits
 from tests.notifier_server import Server, running, token
@@ -91,6 +91,16 @@ async def test_the_page_loads_its_files_under_a_version_that_may_be_kept_for_eve
         assert response.headers["Content-Type"].startswith("text/javascript")
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+async def test_an_entry_leads_to_the_version_so_that_only_itself_is_asked_for_again(server: Server, entry: str) -> None:
+    async with server.http.get(f"{server.users}/client/{entry}") as response:
+        assert response.headers["Cache-Control"] == "no-cache"
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert await response.text() == f'export * from "./{ClientFiles().version}/{entry}";\n'
+    async with server.http.get(f"{server.users}/client/{ClientFiles().version}/{entry}") as response:
+        assert await response.text() == (CLIENT_DIRECTORY / entry).read_text()
 
 
 async def test_an_unversioned_or_outdated_file_is_asked_for_again_each_time(server: Server) -> None:

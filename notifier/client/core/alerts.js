@@ -44,20 +44,27 @@ export function createAlerts({ sound, muted, t, tabId, scope, base, notification
   const icon = (/** @type {string} */ name) => new URL(`client/icons/${name}.svg`, base).href;
   const tabs = createTabs({ id: tabId, scope, onChange, onMessage: heard, window });
   const title = badge ? createBadge({ document, icon: icon('ringing') }) : null;
-  const desktop = createDesktop({ enabled: notifications, scope, icon: icon('zvonok'), onClick: () => {}, window });
+  const desktop = createDesktop({ enabled: notifications, scope, icon: icon('zvonok'), window });
   /** Ringing calls that were met: whether they may sound here, and whether somebody looked at one of our tabs then. */
   /** @type {Map<string, {silent: boolean, watched: boolean}>} */
   const met = new Map();
-  /** @type {Set<string>} */
-  const focusedElsewhere = new Set();
+  /** The other tab that somebody looks at; the latest to say so, because a crashed one never takes it back. */
+  let focusedElsewhere = '';
 
   /** @param {any} message */
   function heard(message) {
     if (message?.type === 'muted') onMuted(String(message.call_id));
-    if (message?.type === 'focus') focusedElsewhere[message.has ? 'add' : 'delete'](String(message.tab));
+    if (message?.type !== 'focus') return;
+    if (message.has) focusedElsewhere = String(message.tab);
+    else if (focusedElsewhere === String(message.tab)) focusedElsewhere = '';
   }
 
-  const tellFocus = (/** @type {boolean} */ has) => tabs.post({ type: 'focus', tab: tabId, has });
+  /** @param {boolean} has */
+  function tellFocus(has) {
+    if (has) focusedElsewhere = '';
+    tabs.post({ type: 'focus', tab: tabId, has });
+  }
+
   window.addEventListener('focus', () => tellFocus(true), listen);
   window.addEventListener('blur', () => tellFocus(false), listen);
   window.addEventListener('pagehide', () => tellFocus(false), listen);
@@ -69,7 +76,7 @@ export function createAlerts({ sound, muted, t, tabId, scope, base, notification
     for (const id of met.keys()) if (!ids.has(id)) met.delete(id);
     for (const id of ids) {
       if (met.has(id)) continue;
-      met.set(id, { silent: !sound.running(), watched: document.hasFocus() || focusedElsewhere.size > 0 });
+      met.set(id, { silent: !sound.running() && !sound.waking(), watched: document.hasFocus() || focusedElsewhere !== '' });
       if (talking && !muted() && tabs.isRinger()) sound.beep();
     }
   }

@@ -1,6 +1,6 @@
 /** A caller in words. Pure. */
 
-import { groupNumber } from './text.js';
+import { clean, groupNumber } from './text.js';
 
 /**
  * @typedef {import('./protocol.js').Call} Call
@@ -28,6 +28,9 @@ export function callerNumber(call, t) {
   return t(call.caller.restricted ? 'restricted' : 'no_number');
 }
 
+/** A company's name may be as long as a sentence; the number that rings must still be seen behind it. */
+const LONGEST_COMPANY = 60;
+
 /**
  * «ООО Ромашка · на номер 101 (рабочий) · через «Продажи»».
  * @param {Call} call
@@ -39,7 +42,7 @@ export function callerDetails(call, t) {
   const number = groupNumber(line.number);
   const to = line.label ? t('to_labelled', { number, label: line.label }) : t('to_number', { number });
   const parts = [
-    caller.company ?? (caller.kind === 'user' ? t('kind.user') : ''),
+    clean(caller.company, LONGEST_COMPANY) || (caller.kind === 'user' ? t('kind.user') : ''),
     line.number ? to : '',
     line.queue ? t('via_queue', { queue: line.queue }) : '',
   ];

@@ -65,17 +65,21 @@ export function cardView(call, t, lang) {
  * @param {import('./protocol.js').Call} call
  * @param {number} now server time
  * @param {Translate} t
- * @returns {{text: string, spoken: string, iso: string|null}} `spoken` includes what the place says to the eye
+ * @returns {{text: string, caption: string, spoken: string, iso: string|null}} `caption` stands above the time, and
+ *   `spoken` is both in one
  */
 export function timerView(call, now, t) {
-  if (call.state === 'ringing') return timed(now - call.ring_started_at, (text) => t('waiting', { time: text }));
+  if (call.state === 'ringing') {
+    const waited = timed(now - call.ring_started_at);
+    return { ...waited, caption: t('waiting.caption'), spoken: t('waiting', { time: waited.text }) };
+  }
   if (call.state === 'talking') return timed(now - (call.answered_at ?? now));
   if (call.answered_at !== null && call.ended_at !== null && call.end?.reason !== 'answered_elsewhere') {
     return timed(call.ended_at - call.answered_at);
   }
   const reason = call.end?.reason ?? 'unknown';
   const text = t(reason === 'missed' || reason === 'completed' || reason === 'transferred' ? 'right.not_answered' : `right.${reason}`);
-  return { text, spoken: text, iso: null };
+  return { text, caption: '', spoken: text, iso: null };
 }
 
 /** @param {import('./protocol.js').Call} call @returns {string} */
@@ -109,8 +113,8 @@ function extra(call, t, lang) {
   return parts.join(' · ');
 }
 
-/** @param {number} ms @param {(text: string) => string} [words] */
-function timed(ms, words) {
+/** @param {number} ms */
+function timed(ms) {
   const text = duration(ms);
-  return { text, spoken: words ? words(text) : text, iso: isoDuration(ms) };
+  return { text, caption: '', spoken: text, iso: isoDuration(ms) };
 }

@@ -15,6 +15,7 @@ import { findings } from './diagnose.js';
 import { createMemory } from './memory.js';
 import { createSound } from './sound.js';
 import { shownCalls, soundState } from './state.js';
+import { createTestCall } from './testcall.js';
 import { listenForWakeups } from './wakeups.js';
 import { pickLanguage, translator } from '../strings/index.js';
 
@@ -34,6 +35,8 @@ import { pickLanguage, translator } from '../strings/index.js';
  * @property {number} [maxVisible] how many calls are shown at once, default 3
  * @property {number} [endedAutoCloseMs] close ended calls after this long; default 0, never
  */
+
+const TEST_CALL_RUNNING = 'test_call_running';
 
 /**
  * @param {ClientOptions} options
@@ -58,6 +61,11 @@ export function createCallClient(options, window = globalThis.window) {
     autoCloseMs: options.endedAutoCloseMs ?? 0,
     send: (message) => connection.send(message),
     onChange: changed,
+    window,
+  });
+  const testCall = createTestCall({
+    ask: () => connection.send({ type: 'test_call' }),
+    calls: () => [...calls.current().entries.values()].map(({ call }) => call),
     window,
   });
   const absence = createAbsence({ clock, memory, history, onChange: changed, window });
@@ -118,9 +126,11 @@ export function createCallClient(options, window = globalThis.window) {
   function received(message) {
     if (message.server_time) clock.observe(message.server_time);
     if (message.type !== 'hello') absence.heard();
+    if (message.type === 'error' && message.code === TEST_CALL_RUNNING) testCall.refused();
     if (message.type === 'heartbeat' || message.type === 'error') return; // They change nothing that is shown.
     if (message.type === 'hello') greet(message);
     calls.receive(message);
+    testCall.look();
     if (message.type === 'source') sourcesDown[message.up ? 'delete' : 'add'](message.pbx);
     if (message.type === 'dismissed') absence.dismissed(message.call_id);
     if (message.type === 'snapshot') void absence.snapshot(message.calls, (id) => calls.current().dismissed.has(id));
@@ -172,6 +182,8 @@ export function createCallClient(options, window = globalThis.window) {
       sourcesDown.clear();
       calls.disconnected();
     }
+    // For whoever puts this into a page: the server's reason names the setting to look at.
+    if (status === 'auth_failed') window.console.warn(`Zvonok: ${connection.lastClose()?.message || 'getToken gave no token'}`);
     changed();
   }
 
@@ -229,6 +241,7 @@ export function createCallClient(options, window = globalThis.window) {
       stopListening();
       stopListening = null;
       connection.stop();
+      testCall.close();
       absence.stop();
       closeAlerts();
       sound?.close();
@@ -279,7 +292,10 @@ export function createCallClient(options, window = globalThis.window) {
       changed();
       return answer;
     },
-    /** What a call needs to be seen and heard here, judged. */
+    /**
+     * What a call needs to be seen and heard here, judged. A finding's `fix` says which function helps, called from a
+     * click: `login` start(), `sound` setMuted(false), `notifications` requestNotifications().
+     */
     diagnose: () =>
       findings({
         connection: state.connection,
@@ -288,12 +304,17 @@ export function createCallClient(options, window = globalThis.window) {
         numbers: state.numbers,
         sourcesDown: state.sourcesDown,
         sound: state.sound,
+        soundWanted: sound?.supported() ?? true,
         notifications: state.notifications,
+        notificationsWanted: options.desktopNotifications ?? true,
         secure: window.isSecureContext,
         clockOffsetMs: clock.offset(),
       }),
-    /** Have the server show a test call to all of this user's tabs. @returns {boolean} false if offline */
-    testCall: () => connection.send({ type: 'test_call' }),
+    /**
+     * Have the server show a test call to all of this user's tabs; resolves when it came, or did not.
+     * @returns {Promise<import('./testcall.js').TestOutcome>}
+     */
+    testCall: () => testCall.start(),
     /** The user's own calls, the newest first. Throws `HistoryError`. */
     history,
     /** Forget what was missed while away. */

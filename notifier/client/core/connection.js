@@ -58,6 +58,7 @@ export function createConnection({ url, getToken, tabId, onMessage, onStatus, en
   let notBefore = 0; // the server asked not to be called earlier
   let everOnline = false;
   let refusedToken = '';
+  let refusals = 0; // since the server last accepted a token
   let sentToken = '';
   let heartbeatMs = 20_000;
   /** @type {{code: number, message: string}|null} */
@@ -115,7 +116,11 @@ export function createConnection({ url, getToken, tabId, onMessage, onStatus, en
     }
     if (mine !== round) return;
     if (token === null) return lost();
-    if (typeof token !== 'string' || !token || token === refusedToken) return refuse();
+    if (typeof token !== 'string' || !token) {
+      closed = null; // not the server's refusal: nobody is logged in to the CRM
+      return refuse();
+    }
+    if (token === refusedToken) return refuse();
     sentToken = token;
     /** @type {WebSocket} */
     let opened;
@@ -138,6 +143,7 @@ export function createConnection({ url, getToken, tabId, onMessage, onStatus, en
       heartbeatMs = message.heartbeat_ms;
       everOnline = true;
       refusedToken = '';
+      refusals = 0;
       closed = null;
       after('stable', STABLE_MS, () => (attempt = 0));
       if (message.token_expires_at !== null) planRenewal(message.token_expires_at - message.server_time);
@@ -154,8 +160,11 @@ export function createConnection({ url, getToken, tabId, onMessage, onStatus, en
     closed = { code: event.code, message: clean(event.reason, 200) };
     if (event.code === CLOSE.FORBIDDEN) return refuse();
     if (event.code === CLOSE.UNAUTHENTICATED) {
-      // One more try, with a newer token if there is one: a laptop may have slept past the expiry.
+      // One more try, with a newer token if there is one: a laptop may have slept past the expiry. One only, because
+      // many a CRM signs a new token at each request, and those will be refused just as well.
       refusedToken = sentToken;
+      refusals += 1;
+      if (refusals > 1) return refuse();
       drop();
       return void connect();
     }
@@ -213,6 +222,7 @@ export function createConnection({ url, getToken, tabId, onMessage, onStatus, en
       attempt = 0;
       notBefore = 0;
       refusedToken = '';
+      refusals = 0;
       void connect();
     },
     stop() {

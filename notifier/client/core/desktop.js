@@ -22,11 +22,10 @@
  * @param {boolean} options.enabled
  * @param {string} options.scope
  * @param {string} options.icon URL
- * @param {(id: string) => void} options.onClick
  * @param {Window & typeof globalThis} options.window
  * @returns {Desktop}
  */
-export function createDesktop({ enabled, scope, icon, onClick, window }) {
+export function createDesktop({ enabled, scope, icon, window }) {
   /** @type {Map<string, Notification>} */
   const shown = new Map();
   const life = new AbortController();
@@ -63,10 +62,7 @@ export function createDesktop({ enabled, scope, icon, onClick, window }) {
         const notification = new window.Notification(title, {
           body, icon, tag: id, silent: true, requireInteraction: true,
         });
-        notification.onclick = () => {
-          window.focus();
-          onClick(id);
-        };
+        notification.onclick = () => window.focus();
         shown.set(id, notification);
       } catch {
         return; // Chrome on Android has notifications for service workers only.

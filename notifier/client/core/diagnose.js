@@ -1,5 +1,6 @@
 /** «Почему я не вижу звонки?»: what is known about this browser's way to the phone, judged. Pure. */
 
+import { CLOSE } from './protocol.js';
 import { groupNumber } from './text.js';
 
 /**
@@ -9,6 +10,8 @@ import { groupNumber } from './text.js';
  * @property {Level} level
  * @property {string} text key of the sentence that says how it is and, unless it is ok, what to do
  * @property {Record<string, string|number>} values
+ * @property {Fix|null} fix what one click of the user can do about it (`CallClient.diagnose` says how)
+ * @typedef {'login'|'sound'|'notifications'} Fix
  *
  * @typedef {object} Facts
  * @property {import('./connection.js').Status} connection
@@ -17,7 +20,9 @@ import { groupNumber } from './text.js';
  * @property {readonly {number: string, label: string|null}[]|null} numbers
  * @property {readonly string[]} sourcesDown
  * @property {'ready'|'blocked'|'muted'} sound
+ * @property {boolean} soundWanted false where this page shows calls without sound, or the browser has none
  * @property {import('./desktop.js').Permission} notifications
+ * @property {boolean} notificationsWanted false where this page does without them
  * @property {boolean} secure
  * @property {number|null} clockOffsetMs
  */
@@ -30,20 +35,32 @@ const CLOCK_WARN_MS = 5000;
  * @returns {Finding[]} in the order in which a call needs them
  */
 export function findings(facts) {
-  return [socket(facts), token(facts), numbers(facts), source(facts), sound(facts), notifications(facts), secure(facts),
-    clock(facts)];
+  return [socket(facts), token(facts), numbers(facts), source(facts), sound(facts),
+    ...(facts.notificationsWanted ? [notifications(facts)] : []), secure(facts), clock(facts)];
+}
+
+/**
+ * All findings in one: the worst level.
+ * @param {readonly Finding[]} all
+ * @returns {Level}
+ */
+export function verdict(all) {
+  const has = (/** @type {Level} */ level) => all.some((one) => one.level === level);
+  return has('bad') ? 'bad' : has('warn') ? 'warn' : 'ok';
 }
 
 /** @param {Facts} facts @returns {Finding} */
 function socket({ connection, lastClose }) {
   if (connection === 'online') return finding('socket', 'ok', 'ok');
   if (connection === 'auth_failed') return finding('socket', 'bad', 'refused');
-  return finding('socket', 'bad', lastClose?.code === 4409 ? 'too_many' : 'down');
+  return finding('socket', 'bad', lastClose?.code === CLOSE.TOO_MANY ? 'too_many' : 'down');
 }
 
 /** @param {Facts} facts @returns {Finding} */
 function token({ connection, lastClose, tokenLeftMs }) {
-  if (connection === 'auth_failed') return finding('token', 'bad', lastClose?.code === 4403 ? 'forbidden' : 'refused');
+  if (connection === 'auth_failed') {
+    return finding('token', 'bad', lastClose?.code === CLOSE.FORBIDDEN ? 'forbidden' : 'refused', {}, 'login');
+  }
   if (tokenLeftMs === null) return finding('token', 'warn', 'unchecked');
   return finding('token', 'ok', 'ok');
 }
@@ -63,13 +80,15 @@ function source({ connection, sourcesDown }) {
 }
 
 /** @param {Facts} facts @returns {Finding} */
-function sound({ sound: state }) {
-  return finding('sound', state === 'ready' ? 'ok' : 'warn', state);
+function sound({ sound: state, soundWanted }) {
+  if (!soundWanted) return finding('sound', 'warn', 'none');
+  return state === 'ready' ? finding('sound', 'ok', 'ready') : finding('sound', 'warn', state, {}, 'sound');
 }
 
 /** @param {Facts} facts @returns {Finding} */
 function notifications({ notifications: permission }) {
-  return finding('notifications', permission === 'granted' ? 'ok' : 'warn', permission);
+  const level = permission === 'granted' ? 'ok' : 'warn';
+  return finding('notifications', level, permission, {}, permission === 'default' ? 'notifications' : null);
 }
 
 /** @param {Facts} facts @returns {Finding} */
@@ -80,8 +99,8 @@ function secure({ secure: is }) {
 /** @param {Facts} facts @returns {Finding} */
 function clock({ clockOffsetMs }) {
   if (clockOffsetMs === null) return finding('clock', 'warn', 'unchecked');
-  const off = Math.abs(clockOffsetMs) >= CLOCK_WARN_MS;
-  return finding('clock', off ? 'warn' : 'ok', off ? 'off' : 'ok', { s: Math.round(Math.abs(clockOffsetMs) / 1000) });
+  if (Math.abs(clockOffsetMs) < CLOCK_WARN_MS) return finding('clock', 'ok', 'ok');
+  return finding('clock', 'warn', 'off', { s: Math.round(Math.abs(clockOffsetMs) / 1000) });
 }
 
 /**
@@ -89,8 +108,9 @@ function clock({ clockOffsetMs }) {
  * @param {Level} level
  * @param {string} what
  * @param {Record<string, string|number>} [values]
+ * @param {Fix|null} [fix]
  * @returns {Finding}
  */
-function finding(id, level, what, values = {}) {
-  return { id, level, text: `check.${id}.${what}`, values };
+function finding(id, level, what, values = {}, fix = null) {
+  return { id, level, text: `check.${id}.${what}`, values, fix };
 }

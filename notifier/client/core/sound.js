@@ -9,6 +9,7 @@
 /**
  * @typedef {object} Sound
  * @property {() => boolean} running whether a sound would be heard now
+ * @property {() => boolean} waking whether it will be in a moment: the user has clicked, the browser still starts the audio
  * @property {() => boolean} supported
  * @property {() => void} unlock call it from a click or a key press
  * @property {() => void} startRing no-op if it rings already
@@ -43,11 +44,12 @@ export function createSound({ ringtone, onChange, window }) {
   let playing = null;
   let pressed = false;
   let untold = false;
+  let waking = false;
   const listening = new AbortController();
 
   // The press that unlocks the sound also takes hints off the page. Nothing may move before it is released, or the
   // button under it moves away and the user's first click is lost.
-  for (const type of ['pointerdown', 'pointerup', 'pointercancel', 'blur']) {
+  for (const type of ['pointerdown', 'pointerup', 'pointercancel', 'contextmenu', 'blur']) {
     window.addEventListener(type, () => {
       pressed = type === 'pointerdown';
       if (!pressed && untold) window.setTimeout(tell, 0); // after the click
@@ -55,6 +57,7 @@ export function createSound({ ringtone, onChange, window }) {
   }
 
   function changed() {
+    waking = false;
     untold = true;
     if (!pressed) tell();
   }
@@ -98,10 +101,14 @@ export function createSound({ ringtone, onChange, window }) {
   open();
   return {
     running: () => context?.state === 'running',
+    waking: () => waking,
     supported: () => Boolean(Context),
     unlock() {
       // `resume()` stays pending for ever without a gesture, so nobody waits for it; `statechange` tells.
-      if (open()?.state !== 'running') context?.resume().catch(() => {});
+      if (open()?.state === 'running' || !context) return;
+      context.resume().catch(() => {});
+      // Escape and the like are no gestures to the browser; then the sound stays locked.
+      waking = window.navigator.userActivation?.hasBeenActive === true;
     },
     startRing() {
       if (playing || !context || context.state !== 'running') return;

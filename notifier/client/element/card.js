@@ -33,6 +33,9 @@ import { icon } from './icons.js';
 export function createCard(actions) {
   /** @type {ShownCall|null} */
   let shown = null;
+  let copied = false;
+  /** @type {Translate} */
+  let say = (key) => key;
   const act = (/** @type {(call: ShownCall) => void} */ run) => () => shown && run(shown);
 
   const status = h('span', { class: 'status', part: 'status' });
@@ -51,6 +54,7 @@ export function createCard(actions) {
   const repeat = h('span', { class: 'badge repeat', hidden: true });
   const badges = h('div', { class: 'badges' }, repeat, matches);
   const message = h('div', { class: 'message', part: 'message' });
+  const caption = h('span', { class: 'caption', 'aria-hidden': 'true' });
   const timer = h('time', { class: 'timer', part: 'timer', role: 'timer', 'aria-live': 'off' });
   const extra = h('div', { class: 'extra', hidden: true, dir: 'auto' });
   const hintText = h('span', {});
@@ -72,7 +76,7 @@ export function createCard(actions) {
     h('div', { class: 'header', part: 'header' }, h('span', { class: 'dot' }), status, test, mute, minimise, close),
     h('div', { class: 'who' }, avatar,
       h('div', { class: 'person' }, heading, h('div', { class: 'numberline' }, number, copy), details, claim, badges)),
-    h('div', { class: 'band' }, message, timer),
+    h('div', { class: 'band' }, message, h('div', { class: 'right' }, caption, timer)),
     extra,
     h('slot', { name: 'extra' }),
     hint,
@@ -89,8 +93,14 @@ export function createCard(actions) {
     if (!shown?.caller.number) return;
     try {
       await navigator.clipboard.writeText(shown.caller.number);
-      copy.replaceChildren(icon('check'));
-      setTimeout(() => copy.replaceChildren(icon('copy')), 1500);
+      copied = true;
+      swapIcon(copy, 'check');
+      label(copy, say('copied')); // the name of a focused button that changes is read out
+      setTimeout(() => {
+        copied = false;
+        swapIcon(copy, 'copy');
+        label(copy, say('action.copy'));
+      }, 1500);
     } catch {
       // Denied: the number can still be selected and copied by hand.
     }
@@ -120,9 +130,11 @@ export function createCard(actions) {
         avatar.replaceChildren(view.initials || icon('user'));
       }
       setText(name, view.name);
+      heading.title = view.name; // all of it, where two lines are not enough
       setText(number, view.number);
       copy.hidden = view.copy === null || !navigator.clipboard;
-      label(copy, t('action.copy'));
+      say = t;
+      if (!copied) label(copy, t('action.copy'));
       setText(details, view.details);
       setText(claim, view.claim);
       setText(repeat, view.repeat);
@@ -146,6 +158,7 @@ export function createCard(actions) {
     tick(now, t) {
       if (!shown) return;
       const view = timerView(shown, now, t);
+      setText(caption, view.caption);
       setText(timer, view.text);
       timer.classList.toggle('words', view.iso === null);
       setAttribute(timer, 'datetime', view.iso);

@@ -4,26 +4,29 @@ import { createCallClient } from '../core/client.js';
 import { callerName } from '../core/caller.js';
 import { pickLanguage, translator } from '../strings/index.js';
 import { createCard } from './card.js';
+import { createCheck } from './check.js';
 import { h, setText } from './dom.js';
+import { announcements, events } from './events.js';
 import { createNotes } from './notes.js';
+import { createPast } from './past.js';
 import { createRows } from './rows.js';
 import { styles } from './styles.js';
+import { fetchToken } from './token.js';
 import { createTopLayer } from './toplayer.js';
 
 /**
  * @typedef {import('../core/client.js').CallClient} CallClient
  * @typedef {import('../core/state.js').ClientState} ClientState
  * @typedef {import('../core/state.js').ShownCall} ShownCall
- * @typedef {import('../core/protocol.js').Call} Call
  */
 
-const PAST_LIMIT = 3;
+const COMPLAIN_AFTER_MS = 3000;
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 /**
  * Attributes: `url`, `lang` (ru, en), `theme` (light, dark, auto), `position` (bottom-right, bottom-left, top-right,
  * top-left, inline), `ringtone` (synth, off, URL), `token-url` (answers the user's token to a GET with cookies).
- * Properties: `client`, `getToken`, `strings`. Slots: `extra`, `actions`. Events (bubbling, composed): `call-ringing`,
+ * Properties: `client`, `getToken`, `strings`. Methods: `openCheck()`, `closeCheck()`. Slots: `extra`, `actions`. Events (bubbling, composed): `call-ringing`,
  * `call-talking`, `call-ended`, `call-dismissed`, `call-open` (cancelable), each with `detail.call`;
  * `connection-change`, `sound-change`, each with `detail.state`.
  */
@@ -40,7 +43,8 @@ export class CallNotificationElement extends Base {
   #allShown = false;
   /** @type {any} */ #ticker = null;
   /** @type {AbortController|null} */ #life = null;
-  /** @type {{id: string, calls: Call[]}} */ #past = { id: '', calls: [] };
+  #checking = false;
+  /** What had the focus before the user went into one of our layers. @type {HTMLElement|null} */ #cameFrom = null;
 
   #t = translator('ru');
   #stack = h('section', { class: 'stack', part: 'stack' });
@@ -59,11 +63,14 @@ export class CallNotificationElement extends Base {
   #notes = createNotes({
     closeMissed: () => this.#client?.clearMissed(),
     unlock: () => this.#client?.unlockSound(),
+    check: () => this.openCheck(),
   });
+  #past = createPast(() => this.#render());
+  #check = createCheck(() => this.closeCheck());
   #moreButton = h('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#showAll() });
   #closeAll = h('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#client?.dismissAll() });
   #bar = h('div', { class: 'bar', hidden: true });
-  #topLayer = createTopLayer(this, this.#stack);
+  #topLayer = createTopLayer(this);
 
   constructor() {
     super();
@@ -72,7 +79,12 @@ export class CallNotificationElement extends Base {
     this.#bar.append(this.#moreButton, this.#closeAll);
     this.#stack.append(this.#notes.element, this.#card.element, this.#rows.element, this.#bar);
     this.#card.element.hidden = true;
-    root.append(this.#stack, this.#spoken);
+    this.#check.element.setAttribute('popover', 'manual');
+    root.append(this.#stack, this.#check.element, this.#spoken);
+    root.addEventListener('focusin', (event) => {
+      const from = /** @type {FocusEvent} */ (event).relatedTarget;
+      if (from instanceof HTMLElement && from.getRootNode() !== root) this.#cameFrom = from;
+    });
   }
 
   /** The client that this element shows. Give it one to share, or let the element make its own. */
@@ -108,8 +120,24 @@ export class CallNotificationElement extends Base {
     this.#translate();
   }
 
+  /** Open the self-check «Почему я не вижу звонки?», with a test call. */
+  openCheck() {
+    if (!this.#client) return;
+    this.#checking = true;
+    this.#check.open();
+    this.#render();
+    this.#check.focus();
+  }
+
+  closeCheck() {
+    if (!this.#checking) return;
+    this.#checking = false;
+    this.#render();
+  }
+
   connectedCallback() {
-    if (this.#topLayer.isMoving() || this.#life) return;
+    if (this.#topLayer.isMoving()) return;
+    if (this.#life) return this.#topLayer.show(); // moved by the page, which hides popovers
     this.#life = new AbortController();
     // Properties set before the element was defined hide the accessors; take them over.
     for (const name of /** @type {const} */ (['client', 'getToken', 'strings'])) {
@@ -146,6 +174,7 @@ export class CallNotificationElement extends Base {
 
   #translate() {
     this.#t = translator(this.#lang, this.#strings);
+    for (const part of [this.#stack, this.#check.element, this.#spoken]) part.lang = this.#lang; // for its pronunciation
     if (this.#own) this.#client?.setLanguage(this.#lang);
     this.#render();
   }
@@ -159,7 +188,7 @@ export class CallNotificationElement extends Base {
     const tokenUrl = this.getAttribute('token-url');
     const getToken = this.#getToken ?? (tokenUrl ? () => fetchToken(tokenUrl) : null);
     this.#letGo();
-    if (!getToken) return;
+    if (!getToken) return void setTimeout(() => this.#complain(), COMPLAIN_AFTER_MS);
     this.#own = true;
     this.#client = createCallClient({
       url: this.getAttribute('url'),
@@ -171,9 +200,15 @@ export class CallNotificationElement extends Base {
     this.#client.start();
   }
 
+  #complain() {
+    if (this.#client || !this.isConnected) return;
+    console.warn('<call-notification> shows nothing yet: it needs the attribute token-url, or the property getToken or client');
+  }
+
   #letGo() {
     this.#unsubscribe?.();
     this.#unsubscribe = null;
+    this.closeCheck();
     clearTimeout(this.#ticker);
     this.#ticker = null;
     if (this.#own) {
@@ -201,23 +236,11 @@ export class CallNotificationElement extends Base {
 
   /** @param {ClientState|null} before @param {ClientState} state */
   #tell(before, state) {
-    const known = new Map(before?.calls.map((call) => [call.call_id, call]));
-    for (const call of state.calls) {
-      const old = known.get(call.call_id);
-      known.delete(call.call_id);
-      if (old?.state === call.state) continue;
-      this.#emit(`call-${call.state}`, { call });
-      if (call.state !== 'ended' || old) this.#speak(call);
+    const spoken = announcements(before, state);
+    if (spoken.length) {
+      this.#spoken.textContent = spoken.map(({ key, call }) => this.#t(key, { name: callerName(call, this.#t) })).join(' ');
     }
-    for (const call of known.values()) this.#emit('call-dismissed', { call });
-    if (before?.connection !== state.connection) this.#emit('connection-change', { state: state.connection });
-    if (before?.sound !== state.sound) this.#emit('sound-change', { state: state.sound });
-  }
-
-  /** @param {ShownCall} call */
-  #speak(call) {
-    const what = call.end?.reason === 'missed' ? 'missed' : call.state;
-    this.#spoken.textContent = this.#t(`announce.${what}`, { name: callerName(call, this.#t) });
+    for (const { type, detail } of events(before, state)) this.#emit(type, detail);
   }
 
   /** @param {string} type @param {object} detail @param {boolean} [cancelable] @returns {boolean} */
@@ -232,22 +255,26 @@ export class CallNotificationElement extends Base {
 
   #render() {
     const state = this.#state;
-    if (!state || !this.#client) return this.#topLayer.set(false);
-    const inline = this.getAttribute('position') === 'inline';
+    if (!state || !this.#client) return this.#topLayer.set(this.#stack, false);
+    const focused = this.shadowRoot?.activeElement;
+    // The check covers what stands in the page, so meanwhile the card floats above it.
+    const place = this.#checking && this.getAttribute('position') === 'inline' ? 'bottom-right' : this.getAttribute('position');
+    const inline = place === 'inline';
+    this.#stack.dataset.place = place ?? '';
     const [primary, ...others] = state.calls;
     const visible = this.#allShown ? others : others.slice(0, Math.max(0, state.maxVisible - 1));
     const t = this.#t;
     this.#allShown &&= others.length > visible.length || others.length >= state.maxVisible;
     const context = {
       t, state, lang: this.#lang, now: this.#client.now(), minimised: this.#minimised,
-      past: primary && this.#past.id === primary.call_id ? this.#past.calls : [],
+      past: this.#past.of(primary),
     };
     this.#stack.setAttribute('aria-label', t('region'));
     const noted = this.#notes.update(context);
     this.#card.element.hidden = !primary;
     if (primary) {
       this.#card.update(primary, context);
-      void this.#loadPast(primary);
+      void this.#past.load(primary, this.#client);
     } else {
       this.#minimised = false;
     }
@@ -258,9 +285,20 @@ export class CallNotificationElement extends Base {
     this.#bar.hidden = !others.length;
     if (inline) this.#stack.removeAttribute('popover');
     else if (this.#stack.getAttribute('popover') !== 'manual') this.#stack.setAttribute('popover', 'manual');
-    this.#topLayer.set(!inline && (Boolean(primary) || noted));
+    this.#topLayer.set(this.#stack, !inline && (Boolean(primary) || noted));
+    if (this.#checking) this.#check.update(this.#client, t);
+    else this.#check.close();
+    this.#topLayer.set(this.#check.element, this.#checking);
+    if (focused && !focused.getClientRects().length) this.#giveFocusBack();
     this.#tick();
     return undefined;
+  }
+
+  /** What had the focus is gone: it goes back to what the user was at, such as a note that he types. */
+  #giveFocusBack() {
+    const back = this.#cameFrom;
+    this.#cameFrom = null;
+    if (back?.isConnected) back.focus({ preventScroll: true });
   }
 
   /** Once a second while something runs and somebody can see it; the time itself comes from the server's clock. */
@@ -276,31 +314,6 @@ export class CallNotificationElement extends Base {
     const since = main?.state === 'talking' ? (main.answered_at ?? now) : (main?.ring_started_at ?? now);
     this.#ticker = setTimeout(() => this.#tick(), 1005 - ((((now - since) % 1000) + 1000) % 1000));
   }
-
-  /** The last calls with the main card's number, for a caller who has one. @param {ShownCall} call */
-  async #loadPast(call) {
-    if (this.#past.id === call.call_id || !this.#client) return;
-    this.#past = { id: call.call_id, calls: [] };
-    if (!call.caller.number || call.test) return;
-    try {
-      const page = await this.#client.history({ number: call.caller.number, limit: PAST_LIMIT + 3 });
-      if (this.#past.id !== call.call_id) return;
-      const earlier = page.calls.filter((one) => one.first_linkedid !== call.first_linkedid && one.call_id !== call.call_id);
-      this.#past.calls = earlier.slice(0, PAST_LIMIT);
-      if (earlier.length) this.#render();
-    } catch {
-      // The history is an extra; the card is right without it.
-    }
-  }
-}
-
-/** @param {string} url @returns {Promise<string>} */
-async function fetchToken(url) {
-  const answer = await fetch(url, { credentials: 'include', headers: { Accept: 'text/plain, application/json' } });
-  if (answer.status === 401 || answer.status === 403) return '';
-  if (!answer.ok) throw new Error(`token-url answered with HTTP ${answer.status}`);
-  const text = (await answer.text()).trim();
-  return text.startsWith('{') ? String(JSON.parse(text).token ?? '') : text;
 }
 
 if (globalThis.customElements && !customElements.get('call-notification')) {

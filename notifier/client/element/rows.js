@@ -30,7 +30,7 @@ export function createRows(dismiss) {
         call = next;
         element.dataset.look = look(call);
         element.title = t(statusKey(call));
-        setText(name, call.caller.name ?? callerNumber(call, t));
+        setText(name, call.test ? t('test') : (call.caller.name ?? callerNumber(call, t)));
         label(close, t('action.close'));
         this.tick(now, t);
       },

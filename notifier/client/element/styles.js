@@ -1,5 +1,7 @@
 /** The card's look. `--zvonok-*` and `::part()` are its public surface; contrast of all text is at least 4.5:1. */
 
+import { CHECK } from './checkstyles.js';
+
 export const CSS = `
 :host {
   --_accent: var(--zvonok-accent, #0b57d0);
@@ -19,6 +21,7 @@ export const CSS = `
   color-scheme: light;
   font: 400 14px/1.4 var(--zvonok-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif);
   color: var(--_text);
+  letter-spacing: normal; word-spacing: normal; text-transform: none; text-indent: 0; text-shadow: none; white-space: normal;
   display: contents;
 }
 :host([position="inline"]) { display: block; }
@@ -36,12 +39,13 @@ DARK(:host([theme="dark"]))
 }
 .stack > * { pointer-events: auto; }
 .stack[popover]:not(:popover-open) { display: none; }
-:host(:not([position])) .stack, :host([position="bottom-right"]) .stack { right: calc(max(12px, env(safe-area-inset-right)) - var(--_room)); bottom: calc(max(12px, env(safe-area-inset-bottom)) - var(--_room)); }
-:host([position="bottom-left"]) .stack { left: calc(12px - var(--_room)); bottom: calc(12px - var(--_room)); }
-:host([position="top-right"]) .stack { right: calc(12px - var(--_room)); top: calc(12px - var(--_room)); }
-:host([position="top-left"]) .stack { left: calc(12px - var(--_room)); top: calc(12px - var(--_room)); }
-:host([position="inline"]) .stack { position: static; width: 100%; max-height: none; z-index: auto; overflow: visible; padding: 0; }
-:host([position="inline"]) :is(.card, .row, .note, .pill) { box-shadow: none; }
+.stack:not([data-place$="left"]) { right: calc(max(12px, env(safe-area-inset-right)) - var(--_room)); }
+.stack[data-place$="left"] { left: calc(max(12px, env(safe-area-inset-left)) - var(--_room)); }
+.stack:not([data-place^="top"]) { bottom: calc(max(12px, env(safe-area-inset-bottom)) - var(--_room)); }
+.stack[data-place^="top"] { top: calc(max(12px, env(safe-area-inset-top)) - var(--_room)); }
+.stack[data-place="inline"] { position: static; width: 100%; max-height: none; z-index: auto; overflow: visible; padding: 0; }
+.stack[data-place="inline"] .notes:has(+ .card[hidden]) { margin-bottom: 16px; }
+.stack[data-place="inline"] :is(.card, .row, .note, .pill) { box-shadow: none; }
 
 .card, .row, .note { background: var(--_surface); border: 1px solid var(--_border); box-shadow: var(--_shadow); flex: none; }
 .card { position: relative; border-radius: var(--_radius); overflow: hidden; padding: 10px 16px 14px 20px; --_c: var(--_ended); --_tint: var(--_ended-tint); }
@@ -77,10 +81,12 @@ button { font: inherit; color: inherit; cursor: pointer; border: 0; background: 
 .badge { font-size: 12px; font-weight: 600; padding: 2px 9px; border-radius: 999px; background: var(--_raised); color: var(--_soft); }
 .badge.repeat { background: var(--_missed-tint); color: var(--_missed); }
 
-.band { display: flex; align-items: baseline; justify-content: space-between; gap: 12px; background: var(--_tint); color: var(--_c); border-radius: 10px; padding: 10px 14px; }
+.band { display: flex; align-items: center; justify-content: space-between; gap: 12px; background: var(--_tint); color: var(--_c); border-radius: 10px; padding: 8px 14px; min-height: 56px; }
 .message { font-size: 15px; font-weight: 600; line-height: 1.3; }
 .timer { font-size: 20px; font-weight: 650; line-height: 1.2; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .timer.words { font-size: 14px; font-weight: 600; }
+.right { display: grid; justify-items: end; flex: none; max-width: 45%; }
+.caption { font-size: 12px; line-height: 1.2; }
 .extra { font-size: 13px; color: var(--_soft); margin: 8px 0 0; overflow-wrap: anywhere; }
 .stale .timer { color: var(--_soft); opacity: .75; }
 
@@ -109,7 +115,7 @@ button { font: inherit; color: inherit; cursor: pointer; border: 0; background: 
 .bar { display: flex; justify-content: space-between; align-items: center; gap: 8px; flex: none; }
 .pill { font-size: 13px; font-weight: 600; padding: 6px 14px; border-radius: 999px; background: var(--_surface); border: 1px solid var(--_border); box-shadow: var(--_shadow); color: var(--_soft); }
 button.pill:hover { color: var(--_text); background: var(--_raised); }
-.bar > :only-child { margin-left: auto; }
+.bar > :last-child { margin-inline-start: auto; }
 .note { display: flex; align-items: center; gap: 8px; border-radius: 11px; padding: 8px 8px 8px 14px; font-size: 13px; font-weight: 500; }
 .note span { flex: 1; min-width: 0; }
 .note.warn { background: var(--_hint-tint); color: var(--_hint); border-color: transparent; }
@@ -121,8 +127,10 @@ button.pill:hover { color: var(--_text); background: var(--_raised); }
 .note li { display: flex; justify-content: space-between; gap: 12px; font-variant-numeric: tabular-nums; }
 .note li bdi { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .note .iconbutton { color: inherit; }
+.note a { color: inherit; min-width: 0; }
 .minimised .details, .minimised .who, .minimised .band, .minimised .hint, .minimised .footer, .minimised .past, .minimised .extra { display: none; }
 
+${CHECK}
 @media (prefers-reduced-motion: no-preference) {
   .card { animation: arrive .18s ease-out; }
   .card[data-look="ringing"]:not(.stale) .dot, .row[data-look="ringing"] .dot { animation: pulse 1.6s ease-in-out infinite; }

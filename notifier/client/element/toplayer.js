@@ -6,15 +6,14 @@
  * shadow roots cannot be seen from here.)
  */
 
-/**
- * @param {HTMLElement} host the custom element, which moves
- * @param {HTMLElement} stack the popover in its shadow root
- */
-export function createTopLayer(host, stack) {
+/** @param {HTMLElement} host the custom element, which moves; its layers are popovers in its shadow root */
+export function createTopLayer(host) {
+  /** Each layer, and whether it is to be seen. @type {Map<HTMLElement, boolean>} */
+  const layers = new Map();
   /** @type {Comment|null} */
   let place = null;
   let moving = false;
-  let wanted = false;
+  let watching = false;
   const observer = new MutationObserver(settle);
 
   function modal() {
@@ -38,6 +37,7 @@ export function createTopLayer(host, stack) {
       place = null;
       move(() => (back.isConnected ? back.replaceWith(host) : document.body.append(host)));
     }
+    watch();
   }
 
   /** @param {() => void} to */
@@ -45,28 +45,40 @@ export function createTopLayer(host, stack) {
     moving = true;
     to();
     moving = false;
-    show();
+    showAll();
   }
 
-  function show() {
-    if (!('popover' in stack) || stack.popover !== 'manual' || !host.isConnected) return;
-    if (stack.matches(':popover-open')) stack.hidePopover();
-    if (wanted) stack.showPopover();
+  function showAll() {
+    for (const layer of layers.keys()) show(layer);
+  }
+
+  /** @param {HTMLElement} layer */
+  function show(layer) {
+    if (layer.popover !== 'manual' || !host.isConnected) return;
+    if (layer.matches(':popover-open')) layer.hidePopover();
+    if (layers.get(layer)) layer.showPopover();
+  }
+
+  /** Dialogs matter while something is to be seen, and while the host is within one. */
+  function watch() {
+    const wanted = place !== null || [...layers.values()].some(Boolean);
+    if (wanted === watching) return;
+    watching = wanted;
+    if (wanted) observer.observe(document, { subtree: true, attributes: true, attributeFilter: ['open'] });
+    else observer.disconnect();
   }
 
   return {
-    /** @param {boolean} show_ */
-    set(show_) {
-      if (show_ === wanted) {
-        if (place) settle(); // Hidden within a dialog that has closed since: go back, to be found there next time.
-        return;
-      }
-      wanted = show_;
-      if (wanted) observer.observe(document, { subtree: true, childList: false, attributes: true, attributeFilter: ['open'] });
-      else observer.disconnect();
-      show();
-      if (wanted || place) settle();
+    /** @param {HTMLElement} layer @param {boolean} wanted */
+    set(layer, wanted) {
+      if (wanted === (layers.get(layer) ?? false)) return;
+      layers.set(layer, wanted);
+      show(layer);
+      if (wanted) settle(); // a dialog may be open already
+      else watch();
     },
+    /** Show again what is to be seen: popovers are hidden when their element is taken out of the page. */
+    show: showAll,
     /** Whether the element is only being moved, so that it need not start anew. */
     isMoving: () => moving,
     /** The dialog that held the element was removed with it: go back. @returns {boolean} whether there was a place */
@@ -76,7 +88,8 @@ export function createTopLayer(host, stack) {
       return host.isConnected;
     },
     close() {
-      wanted = false;
+      layers.clear();
+      watching = false;
       observer.disconnect();
       place?.remove();
       place = null;

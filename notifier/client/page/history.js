@@ -1,6 +1,7 @@
 /** Today's calls, missed first, and what was before, page by page. */
 
 import { callerName, callerNumber } from '../core/caller.js';
+import { isMissed } from '../core/calls.js';
 import { duration, moment, startOfDay } from '../core/time.js';
 import { h, setText } from '../element/dom.js';
 import { icon } from '../element/icons.js';
@@ -11,6 +12,7 @@ import { icon } from '../element/icons.js';
  */
 
 const PAGE_SIZE = 20;
+const MOST_AT_ONCE = 100; // the server's limit
 const RELOAD_AFTER_MS = 1500; // the history is written after the call's state is told
 
 /**
@@ -23,6 +25,8 @@ export function createHistory(client, prefs) {
   let filter = 'today';
   /** @type {Call[]} */
   let calls = [];
+  /** Today's missed calls: all of them, because they come first whatever page they are on. @type {Call[]} */
+  let missedToday = [];
   /** @type {string|number|null} */
   let next = null;
   let failed = false;
@@ -47,23 +51,30 @@ export function createHistory(client, prefs) {
   /** @param {Filter} name */
   function choose(name) {
     filter = name;
+    calls = [];
     void load(false);
   }
 
-  /** @param {boolean} further */
+  /** @param {boolean} further the next page; else all that is shown, anew */
   async function load(further) {
     loading?.abort();
     const mine = (loading = new AbortController());
     more.disabled = true;
+    const today = filter === 'today';
+    const since = today ? startOfDay(client.now()) : undefined;
     try {
-      const page = await client.history({
-        limit: PAGE_SIZE,
-        before: further && next !== null ? next : undefined,
-        since: filter === 'today' ? startOfDay(client.now()) : undefined,
-        reason: filter === 'missed' ? 'missed' : undefined,
-      }, mine.signal);
+      const [page, missed] = await Promise.all([
+        client.history({
+          limit: further ? PAGE_SIZE : Math.min(MOST_AT_ONCE, Math.max(PAGE_SIZE, calls.length)),
+          before: further && next !== null ? next : undefined,
+          since,
+          reason: filter === 'missed' ? 'missed' : undefined,
+        }, mine.signal),
+        today ? client.history({ limit: MOST_AT_ONCE, since, reason: 'missed' }, mine.signal) : null,
+      ]);
       if (mine.signal.aborted) return;
       calls = further ? [...calls, ...page.calls] : page.calls;
+      missedToday = missed?.calls ?? [];
       next = page.next;
       failed = false;
       loaded = true;
@@ -79,18 +90,19 @@ export function createHistory(client, prefs) {
     for (const button of tabs.querySelectorAll('button')) {
       button.setAttribute('aria-pressed', String(button.dataset.filter === filter));
     }
-    const shown = calls.filter((call) => call.state === 'ended');
-    const missed = filter === 'today' ? shown.filter(isMissed) : [];
-    const rest = filter === 'today' ? shown.filter((call) => !isMissed(call)) : shown;
+    const ended = calls.filter((call) => call.state === 'ended');
+    const missed = filter === 'today' ? missedToday : [];
+    const rest = filter === 'today' ? ended.filter((call) => !isMissed(call)) : ended;
     list.replaceChildren(
       ...(missed.length ? [group(t('history.group.missed', { n: missed.length })), ...missed.map(item)] : []),
       ...(missed.length && rest.length ? [group(t('history.group.rest'))] : []),
       ...rest.map(item),
     );
-    list.hidden = !shown.length;
-    empty.hidden = shown.length > 0;
+    const some = missed.length + rest.length > 0;
+    list.hidden = !some;
+    empty.hidden = some;
     setText(emptyText, t(failed ? 'history.failed' : !loaded ? 'history.loading' : `history.empty.${filter}`));
-    paging.hidden = next === null || !shown.length;
+    paging.hidden = next === null || !some;
   }
 
   /** @param {string} text */
@@ -111,18 +123,19 @@ export function createHistory(client, prefs) {
         ? h('a', { href: call.caller.url, target: '_blank', rel: 'noopener noreferrer' }, name) : name),
       h('time', { class: 'when', datetime: new Date(call.ring_started_at).toISOString() },
         moment(call.ring_started_at, client.now(), lang)),
-      h('span', { class: 'sub', dir: 'auto' }, [callerNumber(call, t), call.caller.company, call.line.queue].filter(Boolean).join(' · ')),
-      h('span', { class: 'outcome' }, outcome),
+      h('div', { class: 'second' },
+        h('span', { class: 'sub', dir: 'auto' }, [callerNumber(call, t), call.caller.company, call.line.queue].filter(Boolean).join(' · ')),
+        h('span', { class: 'outcome' }, outcome)),
     );
   }
 
   render();
   return {
     element,
-    /** Load again when we are connected anew or a call ended. @param {import('../core/state.js').ClientState} state */
+    /** Load again when we are connected anew, a call ended, or a day began. @param {import('../core/state.js').ClientState} state */
     update(state) {
       const ended = state.calls.filter((call) => call.state === 'ended').map((call) => call.call_id + call.rev);
-      const seen = `${state.connection} ${ended.join()}`;
+      const seen = `${state.connection} ${startOfDay(client.now())} ${ended.join()}`;
       if (seen === fingerprint || state.connection !== 'online') return;
       const first = !fingerprint;
       fingerprint = seen;
@@ -130,9 +143,4 @@ export function createHistory(client, prefs) {
       timer = setTimeout(() => void load(false), first ? 0 : RELOAD_AFTER_MS);
     },
   };
-}
-
-/** @param {Call} call */
-function isMissed(call) {
-  return call.end?.reason === 'missed';
 }

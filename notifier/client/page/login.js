@@ -32,6 +32,36 @@ export function takeToken(window) {
   }
 }
 
+/**
+ * @param {Window} window
+ * @param {(token: string) => void} changed another tab of this browser took a link, or signed out ('')
+ */
+export function onTokenElsewhere(window, changed) {
+  window.addEventListener('storage', (event) => {
+    if (event.key === KEY) changed(event.newValue ?? '');
+  });
+}
+
+/**
+ * Whether both tokens name the same user. Nothing is verified here: that is the server's.
+ * @param {string} one
+ * @param {string} other
+ */
+export function sameUser(one, other) {
+  const user = userOf(one);
+  return user !== null && user === userOf(other);
+}
+
+/** @param {string} token a JWT @returns {string|null} */
+function userOf(token) {
+  try {
+    const claims = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
+    return claims.sub === undefined ? null : String(claims.sub);
+  } catch {
+    return null;
+  }
+}
+
 /** @param {Window} window */
 export function forgetToken(window) {
   try {

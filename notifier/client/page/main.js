@@ -5,9 +5,8 @@ import { createCallClient } from '../core/client.js';
 import { h, setText } from '../element/dom.js';
 import { icon } from '../element/icons.js';
 import { iconLabel } from './labels.js';
-import { createCheckDialog } from './check.js';
 import { createHistory } from './history.js';
-import { forgetToken, takeToken } from './login.js';
+import { forgetToken, onTokenElsewhere, sameUser, takeToken } from './login.js';
 import { createSettings } from './settings.js';
 import { preferences } from './preferences.js';
 import { groupNumber } from '../core/text.js';
@@ -20,6 +19,12 @@ window.addEventListener('hashchange', () => {
   const before = token;
   token = takeToken(window);
   if (token && token !== before) window.location.reload();
+});
+// Another tab signed out, or in as somebody else: this one follows, so that nobody's calls stay on a screen by mistake.
+// A newer link of the same user is only kept: a reload would lock the sound again.
+onTokenElsewhere(window, (theirs) => {
+  if (sameUser(theirs, token)) token = theirs;
+  else window.location.reload();
 });
 
 prefs.apply();
@@ -36,11 +41,10 @@ function open() {
   card.setAttribute('position', 'inline');
   const empty = h('div', { class: 'panel empty' }, icon('phone'),
     h('strong', {}, t('page.no_calls')), h('span', { class: 'small' }, t('page.no_calls_hint')));
-  // Under the dialog the page is out of reach, so meanwhile the card floats above it, as it does in a CRM.
-  const check = createCheckDialog(client, prefs, (open) => card.setAttribute('position', open ? 'bottom-right' : 'inline'));
+  const check = () => /** @type {import('../element/element.js').CallNotificationElement} */ (card).openCheck();
   const history = createHistory(client, prefs);
   const settings = createSettings(client, prefs, {
-    check: () => check.open(),
+    check,
     leave() {
       forgetToken(window);
       client.stop();
@@ -48,20 +52,19 @@ function open() {
     },
   });
 
-  const help = h('button', { class: 'square', type: 'button', click: () => check.open() }, icon('help'));
+  const help = h('button', { class: 'square', type: 'button', click: check }, icon('help'));
   iconLabel(help, t('check.title'));
   document.body.append(
     h('header', { class: 'top' },
       h('div', {},
         h('div', { class: 'brand' }, h('img', { src: new URL('../icons/zvonok.svg', import.meta.url).href, alt: '' }),
-          h('span', {}, t('page.title'))),
+          h('h1', {}, t('page.title'))),
         pill,
         h('div', { class: 'me' }, h('div', { class: 'name' }, name), numbers),
         help)),
     h('main', {},
       h('section', { class: 'column', 'aria-labelledby': 'now' }, h('h2', { id: 'now' }, t('page.now')), card, empty),
       history.element, settings.element),
-    check.element,
   );
 
   let refused = false;
@@ -79,14 +82,16 @@ function open() {
     empty.hidden = state.calls.length > 0;
     settings.update(state);
     history.update(state);
-    check.update();
     if (state.connection === 'auth_failed' && !refused) {
       refused = true;
-      document.body.replaceChildren(welcome(t, 'refused'));
+      const forbidden = client.diagnose().some(({ text }) => text === 'check.token.forbidden');
+      document.body.replaceChildren(welcome(t, forbidden ? 'forbidden' : 'refused'));
     }
   }
   /** @type {any} */ (card).client = client;
   prefs.apply(); // now there is a card to have the theme
   client.start();
   show();
+  // «Сегодня» begins anew at midnight, calls or none.
+  window.setInterval(() => history.update(client.getState()), 60_000);
 }

@@ -31,9 +31,9 @@ export function createSettings(client, prefs, { check, leave }) {
       row('set-notify', t('set.notifications'), notifyHint, notify),
       row('set-lang', t('set.language'), null, lang),
       row('set-theme', t('set.theme'), null, theme),
-      h('div', { class: 'setting' }, h('div', { class: 'buttons' },
+      h('div', { class: 'setting actions' },
         h('button', { class: 'button', type: 'button', click: check }, t('check.title')),
-        h('button', { class: 'button', type: 'button', click: leave }, t('set.leave'))))),
+        h('button', { class: 'button', type: 'button', click: leave }, t('set.leave')))),
   );
 
   return {

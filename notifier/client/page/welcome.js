@@ -4,7 +4,7 @@ import { h } from '../element/dom.js';
 
 /**
  * @param {import('../strings/index.js').Translate} t
- * @param {'none'|'refused'|'left'} why
+ * @param {'none'|'refused'|'forbidden'|'left'} why
  */
 export function welcome(t, why) {
   const command = h('code', {}, 'zvonok token --user ID');

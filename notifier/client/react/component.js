@@ -1,7 +1,8 @@
-/** `<CallNotification/>`: the card as a React component. */
+/** `<CallNotification/>` and `<CallCheck/>`: the card, and the button of its self-check, as React components. */
 
 import { createElement, useEffect, useRef } from 'react';
 import '../element/element.js';
+import '../element/checkbutton.js';
 import { useSharedClient } from './hook.js';
 
 /**
@@ -64,4 +65,12 @@ export function CallNotification(props) {
     { ref: element, lang: lang ?? undefined, theme, position },
     /** @type {any} */ (children),
   );
+}
+
+/**
+ * A button that opens the self-check of the page's card; its children replace «Почему я не вижу звонки?».
+ * @param {{lang?: string|null, children?: unknown}} props
+ */
+export function CallCheck({ lang, children }) {
+  return createElement('call-check', { lang: lang ?? undefined }, /** @type {any} */ (children));
 }

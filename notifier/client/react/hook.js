@@ -30,7 +30,9 @@ export function useCallNotifications(options) {
       unlockSound: () => client?.unlockSound(),
       requestNotifications: async () => client?.requestNotifications(),
       diagnose: () => client?.diagnose() ?? [],
-      testCall: () => client?.testCall() ?? false,
+      /** @returns {Promise<import('../core/testcall.js').TestOutcome>} */
+      testCall: () => client?.testCall() ?? Promise.resolve('offline'),
+      clearMissed: () => client?.clearMissed(),
       /** The server's time: `now() - call.answered_at` is how long a talk has lasted. */
       now: () => client?.now() ?? Date.now(),
     }),

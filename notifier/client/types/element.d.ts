@@ -1,1 +1,2 @@
 export { CallNotificationElement } from "./element/element.js";
+export { CallCheckElement } from "./element/checkbutton.js";

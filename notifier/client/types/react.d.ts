@@ -1,2 +1,2 @@
-export { CallNotification } from "./react/component.js";
 export { useCallNotifications } from "./react/hook.js";
+export { CallCheck, CallNotification } from "./react/component.js";

@@ -25,7 +25,7 @@ test('the timer is a difference of server times', () => {
 
 test('a call that was not answered has words where the length would be', () => {
   const right = (reason) => timerView(ended({ reason }), 0, t);
-  assert.deepEqual(right('missed'), { text: 'не отвечен', spoken: 'не отвечен', iso: null });
+  assert.deepEqual(right('missed'), { text: 'не отвечен', caption: '', spoken: 'не отвечен', iso: null });
   assert.equal(right('answered_elsewhere').text, 'у коллеги');
   assert.equal(right('unknown').text, 'итог неизвестен');
 });
@@ -58,11 +58,16 @@ test('an assumed end claims no waiting time', () => {
 test('an unknown caller is Неизвестный, and what the network says is a claim', () => {
   const one = view(call({ caller: { name: null, kind: 'unknown', display: 'Сбербанк', company: null } }));
   assert.equal(one.name, 'Неизвестный');
-  assert.equal(one.claim, 'В сети подписан: Сбербанк');
+  assert.equal(one.claim, 'Имя из сети, не проверено: Сбербанк');
   assert.equal(one.initials, '');
   assert.equal(one.known, false);
   const same = view(call({ caller: { name: null, kind: 'unknown', display: '+79271390907' } }));
   assert.equal(same.claim, '', 'a number is no name');
+});
+
+test('a company as long as a sentence leaves room for the number that rings', () => {
+  const one = view(call({ caller: { company: 'Общество '.repeat(14) } }));
+  assert.match(one.details, /^Общество .{50,52}… · на номер 101 \(рабочий\)$/);
 });
 
 test('queue, label and repeats are told', () => {

@@ -140,6 +140,21 @@ test('if the CRM has a newer token, that one is tried once', async () => {
   assert.equal(r.connection.status(), 'auth_failed');
 });
 
+test('a CRM that signs a new token at each request is no reason for a loop of refused logins', async () => {
+  const r = rig({ tokens: Array.from({ length: 50 }, (_, i) => `signed at ${i}`) });
+  r.connection.start();
+  for (let i = 0; i < 20; i += 1) {
+    await r.settle();
+    const last = r.sockets.at(-1);
+    if (last.readyState !== 0) continue;
+    last.open();
+    last.fail(4401, 'bad signature');
+  }
+  await r.pass(3_600_000);
+  assert.equal(r.sockets.length, 2);
+  assert.equal(r.connection.status(), 'auth_failed');
+});
+
 test('start() tries again after a refusal', async () => {
   const r = rig();
   r.connection.start();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import en from '../../../notifier/client/strings/en.js';
 import ru from '../../../notifier/client/strings/ru.js';
@@ -13,6 +14,18 @@ test('both languages say everything, with the same values', () => {
     assert.deepEqual(Object.keys(a).sort(), Object.keys(b).sort());
     for (const key of Object.keys(a)) assert.deepEqual(holes(a[key]), holes(b[key]), key);
   }
+});
+
+test('nothing is translated that nobody says', () => {
+  const folder = new URL('../../../notifier/client/', import.meta.url);
+  const sources = readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith('.js') && !name.startsWith('strings/'))
+    .map((name) => readFileSync(new URL(name, folder), 'utf8')).join('\n');
+  // A key is said whole, or as a template of which the beginning is there: t(`message.${state}`).
+  const said = (key) => sources.includes(`'${key}'`) || key.split('.').some((_, i, parts) => i > 0 && sources.includes(`\`${parts.slice(0, i).join('.')}.\${`));
+  // The keys of findings are put together in diagnose.js.
+  const keys = [...Object.keys(ru), ...Object.keys(PAGE.ru)].filter((key) => !/^check\.[a-z]+\.[a-z_]+$/.test(key));
+  assert.deepEqual(keys.filter((key) => !said(key)), []);
 });
 
 test('plurals have all forms of their language', () => {

@@ -34,10 +34,12 @@ export function cardView(call: ShownCall, t: Translate, lang: string): CardView;
  * @param {import('./protocol.js').Call} call
  * @param {number} now server time
  * @param {Translate} t
- * @returns {{text: string, spoken: string, iso: string|null}} `spoken` includes what the place says to the eye
+ * @returns {{text: string, caption: string, spoken: string, iso: string|null}} `caption` stands above the time, and
+ *   `spoken` is both in one
  */
 export function timerView(call: import("./protocol.js").Call, now: number, t: Translate): {
     text: string;
+    caption: string;
     spoken: string;
     iso: string | null;
 };

@@ -1,20 +1,4 @@
 /**
- * @typedef {import('./protocol.js').Call} Call
- * @typedef {import('./state.js').ShownCall} ShownCall
- * @typedef {import('./state.js').ClientState} ClientState
- *
- * @typedef {object} ClientOptions
- * @property {string|null} [url] where the notifier is, such as `https://crm.example.ru:5004`; by default where this
- *   module came from
- * @property {() => string|Promise<string>} getToken the user's token (JWT); asked on each connect and before it expires
- * @property {string|null} [lang] 'ru' (default) or 'en'
- * @property {string} [ringtone] 'synth' (default), 'off', or the URL of a sound file
- * @property {boolean} [desktopNotifications] default true; shown only after the user allowed them
- * @property {boolean} [titleBadge] default true: the tab's title and icon say who rings
- * @property {number} [maxVisible] how many calls are shown at once, default 3
- * @property {number} [endedAutoCloseMs] close ended calls after this long; default 0, never
- */
-/**
  * @param {ClientOptions} options
  * @param {Window & typeof globalThis} [window]
  */
@@ -41,10 +25,16 @@ export function createCallClient(options: ClientOptions, window?: Window & typeo
     testSound(): void;
     /** Ask for desktop notifications; call it from a click. */
     requestNotifications(): Promise<import("./desktop.js").Permission>;
-    /** What a call needs to be seen and heard here, judged. */
+    /**
+     * What a call needs to be seen and heard here, judged. A finding's `fix` says which function helps, called from a
+     * click: `login` start(), `sound` setMuted(false), `notifications` requestNotifications().
+     */
     diagnose: () => import("./diagnose.js").Finding[];
-    /** Have the server show a test call to all of this user's tabs. @returns {boolean} false if offline */
-    testCall: () => boolean;
+    /**
+     * Have the server show a test call to all of this user's tabs; resolves when it came, or did not.
+     * @returns {Promise<import('./testcall.js').TestOutcome>}
+     */
+    testCall: () => Promise<import("./testcall.js").TestOutcome>;
     /** The user's own calls, the newest first. Throws `HistoryError`. */
     history: (query?: import("./api.js").HistoryQuery, signal?: AbortSignal) => Promise<import("./api.js").HistoryPage>;
     /** Forget what was missed while away. */
@@ -54,6 +44,7 @@ export function createCallClient(options: ClientOptions, window?: Window & typeo
     /** @param {string|null} lang of titles and notifications */
     setLanguage(lang: string | null): void;
 };
+export type CallClient = ReturnType<typeof createCallClient>;
 export type Call = import("./protocol.js").Call;
 export type ShownCall = import("./state.js").ShownCall;
 export type ClientState = import("./state.js").ClientState;
@@ -92,4 +83,3 @@ export type ClientOptions = {
      */
     endedAutoCloseMs?: number | undefined;
 };
-export type CallClient = ReturnType<typeof createCallClient>;

@@ -19,15 +19,13 @@
  * @param {boolean} options.enabled
  * @param {string} options.scope
  * @param {string} options.icon URL
- * @param {(id: string) => void} options.onClick
  * @param {Window & typeof globalThis} options.window
  * @returns {Desktop}
  */
-export function createDesktop({ enabled, scope, icon, onClick, window }: {
+export function createDesktop({ enabled, scope, icon, window }: {
     enabled: boolean;
     scope: string;
     icon: string;
-    onClick: (id: string) => void;
     window: Window & typeof globalThis;
 }): Desktop;
 export type Permission = "unsupported" | "insecure" | "default" | "granted" | "denied";

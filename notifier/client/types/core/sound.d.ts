@@ -15,6 +15,10 @@ export type Sound = {
      * whether a sound would be heard now
      */
     running: () => boolean;
+    /**
+     * whether it will be in a moment: the user has clicked, the browser still starts the audio
+     */
+    waking: () => boolean;
     supported: () => boolean;
     /**
      * call it from a click or a key press

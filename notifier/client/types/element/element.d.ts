@@ -1,7 +1,7 @@
 /**
  * Attributes: `url`, `lang` (ru, en), `theme` (light, dark, auto), `position` (bottom-right, bottom-left, top-right,
  * top-left, inline), `ringtone` (synth, off, URL), `token-url` (answers the user's token to a GET with cookies).
- * Properties: `client`, `getToken`, `strings`. Slots: `extra`, `actions`. Events (bubbling, composed): `call-ringing`,
+ * Properties: `client`, `getToken`, `strings`. Methods: `openCheck()`, `closeCheck()`. Slots: `extra`, `actions`. Events (bubbling, composed): `call-ringing`,
  * `call-talking`, `call-ended`, `call-dismissed`, `call-open` (cancelable), each with `detail.call`;
  * `connection-change`, `sound-change`, each with `detail.state`.
  */
@@ -20,7 +20,7 @@ export class CallNotificationElement extends HTMLElement {
         testSound(): void;
         requestNotifications(): Promise<import("../core/desktop.js").Permission>;
         diagnose: () => import("../core/diagnose.js").Finding[];
-        testCall: () => boolean;
+        testCall: () => Promise<import("../core/testcall.js").TestOutcome>;
         history: (query?: import("../core/api.js").HistoryQuery, signal?: AbortSignal) => Promise<import("../core/api.js").HistoryPage>;
         clearMissed(): void;
         now: () => number;
@@ -40,7 +40,7 @@ export class CallNotificationElement extends HTMLElement {
         testSound(): void;
         requestNotifications(): Promise<import("../core/desktop.js").Permission>;
         diagnose: () => import("../core/diagnose.js").Finding[];
-        testCall: () => boolean;
+        testCall: () => Promise<import("../core/testcall.js").TestOutcome>;
         history: (query?: import("../core/api.js").HistoryQuery, signal?: AbortSignal) => Promise<import("../core/api.js").HistoryPage>;
         clearMissed(): void;
         now: () => number;
@@ -52,6 +52,9 @@ export class CallNotificationElement extends HTMLElement {
     set strings(strings: Record<string, import("../strings/ru.js").Text>);
     /** Texts of your own, by the keys of strings/ru.js. */
     get strings(): Record<string, import("../strings/ru.js").Text>;
+    /** Open the self-check «Почему я не вижу звонки?», with a test call. */
+    openCheck(): void;
+    closeCheck(): void;
     connectedCallback(): void;
     disconnectedCallback(): void;
     /** @param {string} name @param {string|null} before @param {string|null} after */
@@ -61,4 +64,3 @@ export class CallNotificationElement extends HTMLElement {
 export type CallClient = import("../core/client.js").CallClient;
 export type ClientState = import("../core/state.js").ClientState;
 export type ShownCall = import("../core/state.js").ShownCall;
-export type Call = import("../core/protocol.js").Call;

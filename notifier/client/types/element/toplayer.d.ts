@@ -5,13 +5,12 @@
  * outside it is inert, so the card's element moves into that dialog and back when it closes. (Dialogs within other
  * shadow roots cannot be seen from here.)
  */
-/**
- * @param {HTMLElement} host the custom element, which moves
- * @param {HTMLElement} stack the popover in its shadow root
- */
-export function createTopLayer(host: HTMLElement, stack: HTMLElement): {
-    /** @param {boolean} show_ */
-    set(show_: boolean): void;
+/** @param {HTMLElement} host the custom element, which moves; its layers are popovers in its shadow root */
+export function createTopLayer(host: HTMLElement): {
+    /** @param {HTMLElement} layer @param {boolean} wanted */
+    set(layer: HTMLElement, wanted: boolean): void;
+    /** Show again what is to be seen: popovers are hidden when their element is taken out of the page. */
+    show: () => void;
     /** Whether the element is only being moved, so that it need not start anew. */
     isMoving: () => boolean;
     /** The dialog that held the element was removed with it: go back. @returns {boolean} whether there was a place */

@@ -7,6 +7,16 @@ export function CallNotification(props: CallNotificationProps): import("react").
     theme: "auto" | "dark" | "light" | undefined;
     position: "inline" | "bottom-right" | "bottom-left" | "top-right" | "top-left" | undefined;
 }, string | import("react").JSXElementConstructor<any>>;
+/**
+ * A button that opens the self-check of the page's card; its children replace «Почему я не вижу звонки?».
+ * @param {{lang?: string|null, children?: unknown}} props
+ */
+export function CallCheck({ lang, children }: {
+    lang?: string | null;
+    children?: unknown;
+}): import("react").ReactElement<{
+    lang: string | undefined;
+}, string | import("react").JSXElementConstructor<any>>;
 export type ShownCall = import("../core/state.js").ShownCall;
 export type CardProps = {
     theme?: "auto" | "dark" | "light" | undefined;

@@ -23,7 +23,7 @@ export function useCallNotifications(options: SharedOptions): {
         testSound(): void;
         requestNotifications(): Promise<import("../core/desktop.js").Permission>;
         diagnose: () => import("../core/diagnose.js").Finding[];
-        testCall: () => boolean;
+        testCall: () => Promise<import("../core/testcall.js").TestOutcome>;
         history: (query?: import("../core/api.js").HistoryQuery, signal?: AbortSignal) => Promise<import("../core/api.js").HistoryPage>;
         clearMissed(): void;
         now: () => number;
@@ -36,7 +36,9 @@ export function useCallNotifications(options: SharedOptions): {
     unlockSound: () => void | undefined;
     requestNotifications: () => Promise<import("../core/desktop.js").Permission | undefined>;
     diagnose: () => import("../core/diagnose.js").Finding[];
-    testCall: () => boolean;
+    /** @returns {Promise<import('../core/testcall.js').TestOutcome>} */
+    testCall: () => Promise<import("../core/testcall.js").TestOutcome>;
+    clearMissed: () => void | undefined;
     /** The server's time: `now() - call.answered_at` is how long a talk has lasted. */
     now: () => number;
     connection: import("../core/connection.js").Status;
