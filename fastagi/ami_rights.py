@@ -5,13 +5,13 @@ needs rights that we must not have. But listing channels is another right (`writ
 after our login, and of which no event told, shows that the events are kept from us.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
 from fastagi.ami_wire import Message
 from fastagi.facts import ListedChannel
 
+_PRIVILEGES: Final = ("call,all", "agent,all")  # as Asterisk spells them
 _SLACK_MS: Final = 1_000  # lists tell ages in whole seconds
 _QUEUE: Final = "queue"
 
@@ -21,18 +21,27 @@ class AmiRights:
 
     def __init__(self) -> None:
         self.since: int | None = None
-        self.heard: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
         self._owed: set[str] = set()
 
     def logged_in(self, now: int) -> None:
         """A new login: nothing is known of its rights."""
         self.since = now
-        self.heard.clear()
+        self._counts = dict.fromkeys(_PRIVILEGES, 0)
         self._owed.clear()
 
     def event(self, event: Message) -> None:
-        """The PBX told us something."""
-        self.heard[event.headers.get("Privilege", "").partition(",")[0]] += 1
+        """The PBX told us something. As cheap as can be: a busy PBX says a lot."""
+        privilege = event.headers.get("Privilege", "")
+        if privilege not in self._counts:
+            privilege = privilege.partition(",")[0] + ",all"
+        if privilege in self._counts:
+            self._counts[privilege] += 1
+
+    @property
+    def heard(self) -> dict[str, int]:
+        """How many events of each class came since the login."""
+        return {privilege.removesuffix(",all"): count for privilege, count in self._counts.items()}
 
     def listed(self, rows: Iterable[ListedChannel], now: int) -> None:
         """The PBX's channels at `now`: what began since the login must have been told."""
@@ -48,4 +57,5 @@ class AmiRights:
     @property
     def missing(self) -> list[str]:
         """The classes of which something should have been heard, and nothing was."""
-        return sorted(name for name in self._owed if not self.heard[name])
+        heard = self.heard
+        return sorted(name for name in self._owed if not heard.get(name))

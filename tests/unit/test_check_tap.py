@@ -123,7 +123,7 @@ def test_what_is_heard_later_is_not_missing_and_a_new_login_knows_nothing() -> N
     found.event(Message("Newchannel", {"Privilege": "call,all"}))
     assert found.missing == []
     found.logged_in(40_000)
-    assert found.heard == {}
+    assert found.heard == {"call": 0, "agent": 0}
     found.listed([listed(5)], 41_000)
     assert found.missing == []
 
