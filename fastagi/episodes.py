@@ -38,18 +38,31 @@ _RANK: Final = (
 
 
 class Episode:
-    """One episode of one owner. `shown` is the `Call` last said; `hold_until`: until then it waits for the caller.
+    """One episode of one owner. `shown` is the `Call` last said, with rev 0, and `recorded` its legs as the journal has
+    them; `hold_until`: until then it waits for the caller.
 
     `closed`: it has been said to have ended, and nothing can change it any more.
     """
 
-    __slots__ = ("call_id", "caller", "caller_number", "closed", "hold_until", "legs", "rev", "shown", "user_id")
+    __slots__ = (
+        "call_id",
+        "caller",
+        "caller_number",
+        "closed",
+        "hold_until",
+        "legs",
+        "recorded",
+        "rev",
+        "shown",
+        "user_id",
+    )
 
     def __init__(self, call_id: str, user_id: int) -> None:
         self.call_id = call_id
         self.user_id = user_id
         self.legs: list[Leg] = []
         self.shown: Call | None = None
+        self.recorded: tuple[LegRecord, ...] = ()
         self.rev = 0
         self.closed = False
         self.caller_number: str | None = None
@@ -217,12 +230,13 @@ class Episodes:
         call = self._build(episode, now)
         if call is None or (was_over and call.state is not State.ENDED):
             return False
+        legs = tuple(leg_record(leg) for leg in episode.legs)
         if call != episode.shown:
             episode.rev = next_rev(episode.rev, now_ms=now)
-            call = msgspec.structs.replace(call, rev=episode.rev)
+        if call != episode.shown or legs != episode.recorded:  # a restart needs the legs, though nobody sees them
             # `shown` keeps rev 0, as `_build` makes it: only what a person sees makes a change
-            episode.shown = msgspec.structs.replace(call, rev=0)
-            self._out.append(record(episode, call))
+            episode.shown, episode.recorded = call, legs
+            self._out.append(record(episode))
         if call.state is State.ENDED and not undecided(episode.legs[0].call):
             self._forget(episode)
         return episode.closed or episode.is_over is not was_over
@@ -234,6 +248,10 @@ class Episodes:
         if episode.shown is None and ended and undecided(legs[0].call):
             return None  # decided late: another leg of his may still be found
         talked = [leg for leg in episode.legs if leg.talked_at is not None]
+        unsure = any(leg.owners is None and leg.trying for leg in legs[0].call.legs)
+        if ended and unsure and not talked and not episode.is_over:
+            self._held[episode.call_id] = episode
+            return episode.shown  # a phone that still rings may be his, too
         caller = self._caller(episode, now)
         if caller is None:
             return None
@@ -357,12 +375,13 @@ def _open_episodes(call: PhoneCall, user_id: int) -> list[Episode]:
     return list(found.values())
 
 
-def record(episode: Episode, call: Call) -> Changed:
-    """The journal's record of `call`, with what a restart needs."""
+def record(episode: Episode) -> Changed:
+    """The journal's record of what was said last, with what a restart needs."""
+    assert episode.shown is not None
     return Changed(
-        call=call,
+        call=msgspec.structs.replace(episode.shown, rev=episode.rev),
         caller_number=episode.caller_number,
-        legs=tuple(leg_record(leg) for leg in episode.legs),
+        legs=episode.recorded,
     )
 
 
@@ -372,6 +391,7 @@ def leg_record(leg: Leg) -> LegRecord:
         uniqueid=leg.uniqueid,
         channel=leg.channel_name,
         source=leg.source.uniqueid if leg.source is not None else None,
+        dialled_by=leg.callers[0].uniqueid if leg.callers else None,
         announced=leg.kind is LegKind.ANNOUNCED,
         taken=leg.kind is LegKind.TAKEN,
         number=leg.number,

@@ -14,17 +14,20 @@ class KnownCalls:
         self._recent_ttl_ms = recent_ttl_ms
         self._records: dict[str, Record] = {}
 
-    def add(self, record: Record) -> None:
-        """Keep `record` instead of what was known of the same call."""
+    def add(self, record: Record) -> bool:
+        """Keep `record` instead of what was known of the same call; whether it tells a new state of a call."""
         match record:
             case Changed(call=call):
+                known = self._records.get(call.call_id)
                 self._records[call.call_id] = record
+                return not isinstance(known, Changed) or known.call.rev < call.rev
             case Unresolved(unresolved_id=unresolved_id):
                 self._records[unresolved_id] = record
             case Resolved(unresolved_id=unresolved_id):
                 self._records.pop(unresolved_id, None)
             case PbxSeen():
                 self._records["pbx"] = record
+        return False
 
     def forget_old(self, now: int) -> None:
         """Drop calls that ended too long ago."""

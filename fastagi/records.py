@@ -13,15 +13,17 @@ from zvonok.call import AnsweredBy, Call, Caller, Reason
 class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leg of an episode, as the tracker needs it after a restart. Times are ms, Unix.
 
-    `source` is the uniqueid of the channel that dials it. `announced`: it stands for the announcement itself and has
-    no channel of its own (`uniqueid` is then the calling channel's). `taken`: it took a ringing or parked call. `lent`:
-    it is in this episode only until the directory says whose it is. `answered_by`: the channel that answered instead.
-    `owners`: whose it is, with those whose episode it is not in this record.
+    `source` is the uniqueid of the channel for which it rings, `dialled_by` of the one that dialled it. `announced`: it
+    stands for the announcement itself and has no channel of its own (`uniqueid` is then the caller's). `taken`: it
+    took a ringing or parked call. `lent`: it is in this episode only until the directory says whose it is.
+    `answered_by`: the channel that answered instead. `owners`: whose it is, with those whose episode it is not in this
+    record.
     """
 
     uniqueid: str
     channel: str = ""
     source: str | None = None
+    dialled_by: str | None = None
     announced: bool = False
     taken: bool = False
     number: str | None = None
@@ -40,6 +42,7 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
     """A call has a new state. Publisher and history need `call` alone; the rest is for `Tracker.restore`.
 
+    Where only the rest has changed, `call` comes again with the `rev` that it had.
     `caller_number` is the caller's number as the PBX shows it.
     """
 

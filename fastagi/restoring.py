@@ -8,7 +8,7 @@ import msgspec
 from fastagi.episodes import Episode, record
 from fastagi.legs import Leg, LegKind
 from fastagi.records import Changed, LegRecord, PbxSeen, Record, Resolved, Unresolved
-from fastagi.switchboard import Party
+from fastagi.switchboard import Party, chain
 from zvonok.call import State
 
 if TYPE_CHECKING:
@@ -20,11 +20,7 @@ def records(tracker: "Tracker") -> list[Record]:
     out: list[Record] = []
     if tracker.pbx_started is not None:
         out.append(PbxSeen(started=tracker.pbx_started))
-    out += (
-        record(episode, msgspec.structs.replace(episode.shown, rev=episode.rev))
-        for episode in tracker.episodes.live.values()
-        if episode.shown is not None
-    )
+    out += (record(episode) for episode in tracker.episodes.live.values() if episode.shown is not None)
     out += tracker.ownership.unresolved()
     return out
 
@@ -73,6 +69,7 @@ def _restore_episode(tracker: "Tracker", changed: Changed, *, closed: bool) -> N
     episode.closed = closed
     episode.rev = call.rev
     episode.shown = msgspec.structs.replace(call, rev=0)
+    episode.recorded = changed.legs
     episode.caller_number = changed.caller_number
     episode.hold_until = 0
     episode.caller = call.caller
@@ -116,6 +113,8 @@ def _leg(tracker: "Tracker", entry: LegRecord, linkedid: str) -> Leg:
         if known.uniqueid == entry.uniqueid and known.kind is kind and known.began_at == entry.began_at:
             return known
     leg = Leg(kind, party, source, entry.number, now=entry.began_at, fallback=kind is LegKind.DIALLED)
+    if entry.dialled_by is not None and entry.dialled_by != entry.source:
+        leg.callers = chain(_party(tracker, entry.dialled_by, linkedid))
     leg.channel_name = entry.channel
     leg.by_announcement = entry.by_announcement
     leg.talked_at, leg.ended_at = entry.talked_at, entry.ended_at

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from fastagi.endpoints import leg_number
+from fastagi.endpoints import is_dialled_number, leg_number
 from fastagi.facts import ChannelsListed, ListedChannel
 from fastagi.legs import LegKind
 from fastagi.switchboard import Party, chain, nobody_calls
@@ -35,8 +35,11 @@ def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
         if known is not None and known.seen_at >= fact.asked_at:
             known.missing_since = None
             continue
+        restored = known is not None and known.seen_at == 0
         seen = tracker.see(row.channel)
         if seen is not None:
+            if restored:
+                _moved_on(seen, row.channel.exten)
             if row.application not in _CALLED:
                 seen.exten = row.channel.exten if seen.exten is None else seen.exten
                 seen.queue = row.queue
@@ -51,6 +54,13 @@ def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
             tracker.answering.check(party, now)
     for call in set(board.calls.values()):
         tracker.answering.settle_announced(call.legs, now)
+
+
+def _moved_on(party: Party, exten: str | None) -> None:
+    """A restored caller may have been sent on to another number since his announcement ended: a transfer's target."""
+    announcement = party.announcement
+    if announcement is not None and not announcement.open and is_dialled_number(exten) and exten != announcement.number:
+        party.announcement = party.announced = None
 
 
 def _place(tracker: "Tracker", row: ListedChannel, party: Party) -> None:

@@ -173,9 +173,9 @@ class Tap:
                     self._record(output)
 
     def _record(self, record: Record) -> None:
-        self._calls.add(record)
+        news = self._calls.add(record)
         self._journal.append(msgspec.json.encode(record))
-        if isinstance(record, Changed):
+        if news and isinstance(record, Changed):
             call = record.call
             self._publisher.offer(call)
             self._metrics.changed(call)

@@ -34,6 +34,7 @@ class TracedCard(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_id: str
     user_id: int
     line: str
+    rev: int = 0
     states: list[str] = []
     sockets: int = 0
 
@@ -148,6 +149,9 @@ class Trace:
         card = traced.cards.setdefault(
             call.call_id, TracedCard(call_id=call.call_id, user_id=call.user_id, line=call.line.number)
         )
+        if call.rev <= card.rev:
+            return  # only its legs have changed
+        card.rev = call.rev
         state = f"ended ({call.end.reason})" if call.state is State.ENDED and call.end else str(call.state)
         if not card.states or card.states[-1] != state:
             card.states.append(state)

@@ -339,7 +339,9 @@ class Tracker:
         """The number that `party` calls counts from now on, if it has one and it is not known already."""
         number = party.announced if party.announced is not None else party.exten
         known = party.announcement
-        if not is_dialled_number(number) or (known is not None and known.number == number):
+        if not is_dialled_number(number):
+            return
+        if known is not None and known.number == number and (known.open or not _was_in_vain(known)):
             return
         leg = party.announcement = Leg(LegKind.ANNOUNCED, party, party, number, now=self._now)
         leg.at_once = at_once
@@ -614,6 +616,12 @@ class Tracker:
     def _lookup_failed(self, fact: LookupFailed) -> None:
         self.ownership.failed(fact.ask_id, self._now)
         self.episodes.caller_failed(fact.ask_id, self._now)
+
+
+def _was_in_vain(announcement: Leg) -> bool:
+    """Whether it ended because nothing rang for a while, and no phone of its owners was tried: it may ring again."""
+    reached = [leg for episode in announcement.episodes for leg in episode.answering if leg is not announcement]
+    return announcement.reason is Reason.MISSED and all(leg.by_announcement for leg in reached)
 
 
 def _consults(leg: Leg) -> bool:

@@ -130,6 +130,8 @@ class Desk:
         before = self.latest.get(call.call_id)
         everybody = {owner.user_id for owners in self.owners.values() for owner in owners}
         assert call.user_id in everybody, f"{call} is addressed to somebody who owns nothing"
+        if before == call:
+            return  # only its legs have changed, which a restart needs
         if before is not None:
             assert call.rev > before.rev, f"rev does not rise: {before} -> {call}"
             assert before.state is not State.ENDED or call.state is State.ENDED, f"ended revives: {before} -> {call}"
