@@ -22,7 +22,7 @@ PHONE = channel("1.2", "PJSIP/101-2")
 def call(state: State = State.RINGING, end: End | None = None) -> Call:
     return Call(
         call_id="card-1",
-        rev=1,
+        rev=1 if state is State.RINGING else 2,
         first_linkedid="1.1",
         user_id=7,
         state=state,
