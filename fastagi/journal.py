@@ -252,4 +252,5 @@ def _line(payload: bytes) -> bytes:
 
 def _payload(line: bytes) -> bytes | None:
     checksum, _, payload = line.removesuffix(b"\n").partition(b" ")
-    return payload if line.endswith(b"\n") and checksum == b"%08x" % zlib.crc32(payload) else None
+    # Nothing has the checksum 0, so a line of zeros would be a record of nothing.
+    return payload if payload and line.endswith(b"\n") and checksum == b"%08x" % zlib.crc32(payload) else None

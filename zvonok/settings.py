@@ -25,6 +25,8 @@ ENV_FILE: Final = PREFIX + "ENV_FILE"
 MIN_SECRET_BYTES: Final = 32
 _MIN_DIFFERENT: Final = 8  # characters; of 32 random hexadecimal digits hardly ever fewer than 10 are
 _GUESSED: Final = 5  # with more unknown names than that, nothing is guessed
+# A password in an URL, a generated key, a line that swallowed another: not to be shown in whichever variable it is.
+_LIKE_A_SECRET: Final = re.compile(r"@|[0-9A-Fa-f]{32}|SECRET|TOKEN|PASSWORD")
 _TOOLS: Final = ("TEST_", "LAB_", "DEMO_")  # variables of the test and demo tools: not ours to judge
 SECRETS: Final = frozenset(
     {"DATABASE_URL", "AMI_SECRET", "INTAKE_SECRET", "AUTH_SECRET", "AUTH_PUBLIC_KEY", "METRICS_TOKEN", "NATS_URL"}
@@ -124,7 +126,7 @@ def load(environ: Mapping[str, str] | None = None, *, needs: Iterable[str] = ())
         try:
             values[name.lower()] = _PARSERS.get(name, _text)(text)
         except ValueError as exc:
-            shown = "" if name in SECRETS or "@" in text else f" (is {text[:80]!r})"
+            shown = "" if name in SECRETS or _LIKE_A_SECRET.search(text) else f" (is {text[:80]!r})"
             problems.append(f"{PREFIX}{name}: {exc}{shown}")
     wrong = {problem.split(":", 1)[0].removesuffix("_FILE") for problem in problems}
     for name in needs:

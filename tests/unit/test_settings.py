@@ -114,6 +114,12 @@ def test_a_secret_that_became_part_of_a_name_is_not_shown(name: str) -> None:
     assert "0123abcd" not in problem
 
 
+@pytest.mark.parametrize("text", ["0123456789abcdef" * 4, "u:hunter2@host", 'AUTH_SECRET="hunter2"pbx'])
+def test_a_secret_in_the_place_of_another_value_is_not_shown(text: str) -> None:
+    (problem,) = problems({PREFIX + "AMI_PORT": text})
+    assert problem == "ZVONOK_AMI_PORT: must be a port from 1 to 65535"
+
+
 @pytest.mark.parametrize("variable", sorted(SECRETS))
 def test_a_secrets_value_is_in_no_error_and_in_no_repr(variable: str) -> None:
     hostile = f"{SECRET}\x07" if variable != "DATABASE_URL" else f"postgresql://u:{SECRET}%@h/db"
