@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
+from fastagi.episode import Episode, grouped, is_hidden, leg_record, open_episodes, peer, raw_peer, record, undecided
 from fastagi.facts import Owner
 from fastagi.legs import Leg, LegKind
 from fastagi.questions import Questions
-from fastagi.records import AskCaller, Changed, LegRecord, Output
-from fastagi.switchboard import PhoneCall
+from fastagi.records import AskCaller, Output
 from zvonok.call import AnsweredBy, Call, Caller, End, Line, Reason, State, next_rev
 
 CALLER_WAIT_MS: Final = 250
@@ -22,8 +22,6 @@ CALLER_WAIT_MS: Final = 250
 ANSWERER_WAIT_MS: Final = 1_500
 """An end as answered_elsewhere waits so long for who answered: one more try of the directory fits in."""
 
-_HIDDEN: Final = frozenset({"anonymous", "restricted", "private", "withheld", "hidden"})
-_ABSENT: Final = frozenset({"unknown", "unavailable", "s"})
 _RANK: Final = (
     Reason.ANSWERED_ELSEWHERE,
     Reason.TRANSFERRED,
@@ -35,99 +33,6 @@ _RANK: Final = (
     Reason.COMPLETED,  # no leg of ours ends so without having talked, but a journal may say so
 )
 """Which leg's reason speaks for an owner of several, none of which talked."""
-
-
-class Episode:
-    """One episode of one owner. `shown` is the `Call` last said, with rev 0, and `recorded` its legs as the journal has
-    them; `hold_until`: until then it waits for the caller.
-
-    `closed`: it has been said to have ended, and nothing can change it any more.
-    """
-
-    __slots__ = (
-        "call_id",
-        "caller",
-        "caller_number",
-        "closed",
-        "hold_until",
-        "legs",
-        "recorded",
-        "rev",
-        "shown",
-        "user_id",
-    )
-
-    def __init__(self, call_id: str, user_id: int) -> None:
-        self.call_id = call_id
-        self.user_id = user_id
-        self.legs: list[Leg] = []
-        self.shown: Call | None = None
-        self.recorded: tuple[LegRecord, ...] = ()
-        self.rev = 0
-        self.closed = False
-        self.caller_number: str | None = None
-        self.caller: Caller | None = None
-        self.hold_until: int | None = None
-
-    @property
-    def answering(self) -> list[Leg]:
-        """The legs on whose end it ends: the announcement counts only where he has no phone of his own in it."""
-        reached = [leg for leg in self.legs if leg.kind is not LegKind.ANNOUNCED]
-        return reached if any(not leg.by_announcement for leg in reached) else self.legs
-
-    @property
-    def face(self) -> Leg:
-        """The leg that is shown: the one that talks, or talked last, else the first of his own, else the first."""
-        talked = [leg for leg in self.legs if leg.talked_at is not None]
-        if talked:
-            return max(talked, key=lambda leg: (leg.open, leg.talked_at or 0))
-        for leg in self.legs:
-            if leg.kind is not LegKind.ANNOUNCED and (leg.open or not self.is_live):
-                return leg
-        return self.legs[0]
-
-    @property
-    def is_live(self) -> bool:
-        """Whether one of its legs has not ended."""
-        return any(leg.open for leg in self.legs)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has been said to have ended."""
-        return self.shown is not None and self.shown.state is State.ENDED
-
-    def takes(self, leg: Leg) -> bool:
-        """Whether the leg is a part of it; one that is over and said so takes no leg that goes on."""
-        return overlap(self.answering, leg) and not (self.is_over and leg.open)
-
-    def add(self, leg: Leg) -> None:
-        """One more leg; they stay in the order in which they began, whichever owner the directory told first."""
-        self.legs = by_age([*self.legs, leg])
-        leg.episodes.append(self)
-
-    def remove(self, leg: Leg) -> None:
-        """The leg is somebody else's."""
-        self.legs.remove(leg)
-        leg.episodes.remove(self)
-
-    def owner(self) -> Owner:
-        """The owner as the shown leg's number has him."""
-        for leg in (self.face, *self.legs):
-            for owner in leg.owners or ():
-                if owner.user_id == self.user_id:
-                    return owner
-        return Owner(user_id=self.user_id, number="")
-
-
-def by_age(legs: Iterable[Leg]) -> list[Leg]:
-    """In the order in which they began."""
-    return sorted(legs, key=lambda leg: (leg.began_at, _serial(leg.uniqueid)))
-
-
-def _serial(uniqueid: str) -> int:
-    """The running number in `1700000000.42`: two legs may begin in the same millisecond."""
-    serial = uniqueid.rpartition(".")[2]
-    return int(serial) if serial.isascii() and serial.isdigit() else 0
 
 
 class Episodes:
@@ -147,7 +52,7 @@ class Episodes:
         for owner in owners:
             if any(episode.user_id == owner.user_id for episode in leg.episodes):
                 continue
-            his = _open_episodes(leg.call, owner.user_id)
+            his = open_episodes(leg.call, owner.user_id)
             episode = next((one for one in his if one.shown is not None and one.takes(leg)), None)
             if episode is not None:
                 episode.add(leg)
@@ -178,7 +83,7 @@ class Episodes:
     def lend(self, leg: Leg, owners: Iterable[Owner]) -> None:
         """Until its own owners are known, the leg counts in the episodes that these have of its phone call."""
         for owner in owners:
-            for episode in _open_episodes(leg.call, owner.user_id):
+            for episode in open_episodes(leg.call, owner.user_id):
                 if leg not in episode.legs and episode.takes(leg):
                     episode.add(leg)
                     self.touch(episode)
@@ -294,7 +199,7 @@ class Episodes:
             episode.caller = None
             episode.hold_until = now
             if number is None:
-                episode.caller = Caller(restricted=_is_hidden(*_raw_peer(episode.face)))
+                episode.caller = Caller(restricted=is_hidden(*raw_peer(episode.face)))
             else:
                 episode.caller = episode.face.call.callers.get(number)
                 if episode.caller is None:
@@ -325,106 +230,6 @@ class Episodes:
         for episode in question.waiting if question is not None else ():
             episode.hold_until = now
             self.touch(episode)
-
-
-def undecided(call: PhoneCall) -> bool:
-    """Whether the owners of one of its legs are not known yet."""
-    return any(leg.owners is None for leg in call.legs)
-
-
-def overlap(legs: Iterable[Leg], leg: Leg) -> bool:
-    """Whether `leg` was there while one of `legs` was, so that both are parts of one episode.
-
-    A leg that took another's place may have begun in the millisecond that ended it.
-    """
-    began = leg.began_at - (leg.kind is LegKind.TAKEN)
-    return any(
-        (one.ended_at is None or began < one.ended_at) and (leg.ended_at is None or one.began_at <= leg.ended_at)
-        for one in legs
-    )
-
-
-def grouped(legs: Iterable[Leg]) -> list[list[Leg]]:
-    """One owner's legs of one phone call, divided into his episodes.
-
-    An episode lasts as long as his own phones are tried without a gap; what counts for him by the announcement alone
-    belongs to the first of them that was there at the same time.
-    """
-    ordered = by_age(legs)
-    own = [leg for leg in ordered if leg.kind is not LegKind.ANNOUNCED and not leg.by_announcement]
-    groups: list[list[Leg]] = []
-    for leg in own:
-        if groups and overlap(groups[-1], leg):
-            groups[-1].append(leg)
-        else:
-            groups.append([leg])
-    for leg in ordered:
-        if leg in own:
-            continue
-        group = next((group for group in groups if overlap(group, leg)), None)
-        if group is not None:
-            group.append(leg)
-        else:
-            groups.append([leg])
-    return groups
-
-
-def _open_episodes(call: PhoneCall, user_id: int) -> list[Episode]:
-    """His episodes of this phone call about which there is still something to say."""
-    found = {one.call_id: one for leg in call.legs for one in leg.episodes if one.user_id == user_id and not one.closed}
-    return list(found.values())
-
-
-def record(episode: Episode) -> Changed:
-    """The journal's record of what was said last, with what a restart needs."""
-    assert episode.shown is not None
-    return Changed(
-        call=msgspec.structs.replace(episode.shown, rev=episode.rev),
-        caller_number=episode.caller_number,
-        legs=episode.recorded,
-    )
-
-
-def leg_record(leg: Leg) -> LegRecord:
-    """A leg as the journal keeps it."""
-    return LegRecord(
-        uniqueid=leg.uniqueid,
-        channel=leg.channel_name,
-        source=leg.source.uniqueid if leg.source is not None else None,
-        dialled_by=leg.callers[0].uniqueid if leg.callers else None,
-        announced=leg.kind is LegKind.ANNOUNCED,
-        taken=leg.kind is LegKind.TAKEN,
-        number=leg.number,
-        by_announcement=leg.by_announcement,
-        began_at=leg.began_at,
-        talked_at=leg.talked_at,
-        ended_at=leg.ended_at,
-        reason=leg.reason,
-        cause=leg.cause,
-        transferred=leg.transferred,
-        lent=leg.lent,
-        answered_by=leg.answered_by.uniqueid if leg.answered_by is not None else None,
-        owners=leg.owners or (),
-    )
-
-
-def peer(leg: Leg) -> tuple[str | None, str | None]:
-    """The caller's number and name as this leg's phone shows them; no number if it is hidden or absent."""
-    number, name = _raw_peer(leg)
-    if number is None or number.lower() in _HIDDEN or number.lower() in _ABSENT:
-        return None, name
-    return number, name
-
-
-def _raw_peer(leg: Leg) -> tuple[str | None, str | None]:
-    if leg.peer_number is not None:
-        return leg.peer_number, leg.peer_name
-    root = leg.root
-    return root.caller_number, root.caller_name
-
-
-def _is_hidden(number: str | None, name: str | None) -> bool:
-    return any(text is not None and text.lower() in _HIDDEN for text in (number, name))
 
 
 def _speaking(legs: list[Leg]) -> list[Leg]:

@@ -12,7 +12,7 @@ from fastagi.switchboard import Party, PhoneCall, chain
 from zvonok.call import AnsweredBy, Reason
 
 if TYPE_CHECKING:
-    from fastagi.episodes import Episode
+    from fastagi.episode import Episode
 
 NORMAL_CAUSES: Final = frozenset({None, 0, 16, 26, 127})
 BUSY, NO_ANSWER, REJECTED, ANSWERED_ELSEWHERE = 17, 19, 21, 26

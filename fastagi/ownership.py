@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from fastagi.episodes import ANSWERER_WAIT_MS, Episodes, leg_record, peer
+from fastagi.episode import leg_record, peer
+from fastagi.episodes import ANSWERER_WAIT_MS, Episodes
 from fastagi.facts import Owner
 from fastagi.legs import Leg, LegKind
 from fastagi.questions import Questions

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fastagi.episodes import Episode, record
+from fastagi.episode import Episode, record
 from fastagi.legs import Leg, LegKind
 from fastagi.records import Changed, LegRecord, PbxSeen, Record, Resolved, Unresolved
 from fastagi.switchboard import Party, chain

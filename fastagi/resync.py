@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from fastagi import transfers
 from fastagi.endpoints import is_dialled_number, leg_number
 from fastagi.facts import ChannelsListed, ListedChannel
 from fastagi.legs import LegKind
@@ -68,7 +69,7 @@ def _place(tracker: "Tracker", row: ListedChannel, party: Party) -> None:
         tracker.board.leave(party)
     else:
         tracker.board.enter(party, row.bridge_id)
-    tracker.passed_on(party)
+    transfers.passed_on(tracker, party)
 
 
 def _begin(tracker: "Tracker", row: ListedChannel, party: Party, now: int) -> None:
@@ -77,7 +78,7 @@ def _begin(tracker: "Tracker", row: ListedChannel, party: Party, now: int) -> No
     if caller is None or caller is party or nobody_calls(caller):
         return
     caller.dialled = True
-    tracker.searches(chain(caller))
+    tracker.announcements.dialled(chain(caller))
     leg = tracker.begin(LegKind.DIALLED, party, caller, leg_number(party.name, row.dial_string), queue=caller.queue)
     leg.began_at = max(0, now - row.duration_ms)
     if not party.is_local:  # behind a Local channel one phone may have two legs here

@@ -2,9 +2,9 @@
 
 import pytest
 
+from fastagi.announcements import EARLY_WAIT_MS
 from fastagi.facts import AmiDown, AmiUp, Channel, ChannelsListed, ListedChannel, PbxStarted
 from fastagi.records import Resolved, Unresolved
-from fastagi.tracker import EARLY_WAIT_MS
 from tests.call_desk import START, Desk, user
 from tests.pbx_words import (
     Pbx,
