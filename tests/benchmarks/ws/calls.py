@@ -58,7 +58,7 @@ def measure(size: Size) -> list[Target]:
     lost = max(found["sent"] - found["delivered"] for _, _, found in table)
     return [
         Target(f"DialBegin to frame, {users:,} users connected, {RATE} calls/s: p99", median["p99_ms"], 10, "ms"),
-        Target("DialBegin to frame: calls that were not shown", lost, 0, ""),
+        Target("DialBegin to frame: calls that were not shown", lost, 0, "lost"),
     ]
 
 

@@ -1,81 +1,90 @@
 """The notifier with thousands of users: memory, connects, storms, delivery, and how each grows with the users.
 
 Starts a notifier of its own, pinned to one core, and the C program crowd.c, which is browsers and tap, on another.
-`ramp`: 64 handshakes at a time, then states at 200/s with heartbeats on. `storm`: all connect at once.
+`ramp`: 64 handshakes at a time, then states at 200/s with heartbeats on. `storm`: all connect at once. Beside it, in
+turn, floor.c does the least that such a server can do: what it takes is the machine's and the generator's.
 """
 
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from notifier.auth import issue
-from tests.benchmarks.programs import compiled, on_core, step
+from tests.benchmarks.programs import compiled, free_port, on_core, step
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target
 
 HERE = Path(__file__).parent
 SECRET = "bench-secret-bench-secret-bench-secret"
 RATE = 200
+OURS, FLOOR = "zvonok", "C floor"
 Figures = dict[str, float]
+Found = dict[tuple[str, int], list[Figures]]
 
 
 def measure(size: Size) -> list[Target]:
     """Measure, print the table, and return the notifier's targets."""
     crowds = size.of([20], [1_000, 10_000], [1_000, 3_000, 10_000, 19_000])
-    rounds, seconds = size.of(1, 1, 3), size.of(0.2, 8.0, 15.0)
+    rounds, seconds = size.of(1, 2, 3), size.of(0.2, 8.0, 15.0)
     many = 10_000 if 10_000 in crowds else crowds[-1]
-    ramps: dict[int, list[Figures]] = {users: [] for users in crowds}
-    storms: dict[int, list[Figures]] = {users: [] for users in crowds}
+    ramps: Found = {}
+    storms: Found = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        crowd = compiled(folder, HERE / "crowd.c", HERE / "intake.c")
+        crowd, floor = compiled(folder, HERE / "crowd.c", HERE / "intake.c"), compiled(folder, HERE / "floor.c")
         tokens = write_tokens(folder / "tokens", max(crowds), SECRET)
         for number in range(rounds):
             for users in crowds:
                 if number and users != many:
                     continue  # the targets' crowd counts; the others show how it grows
                 step(f"{users:,} users, round {number + 1} of {rounds}")
-                ramps[users].append(_run(crowd, tokens, users, at_once=64, rate=RATE, seconds=seconds))
-                storms[users].append(_run(crowd, tokens, users, at_once=users, rate=0, seconds=0))
-    _table(crowds, ramps, storms)
-    return _targets(many, _median(ramps[many]), _median(storms[many]), most=max(crowds), all_ramps=ramps)
+                for server in (OURS, FLOOR) if users == many else (OURS,):
+                    for found, options in (
+                        (ramps, {"at_once": 64, "rate": RATE, "seconds": seconds}),
+                        (storms, {"at_once": users, "rate": 0, "seconds": 0}),
+                    ):
+                        with _notifier() if server == OURS else _floor(floor) as (url, intake, pid):
+                            one = run_crowd(crowd, url, intake, tokens, [pid], users=users, **options)
+                        found.setdefault((server, users), []).append(one)
+    _table(ramps, storms)
+    return _targets(many, ramps, storms)
 
 
-def _targets(
-    many: int, ramp: Figures, storm: Figures, *, most: int, all_ramps: dict[int, list[Figures]]
-) -> list[Target]:
-    lost = max(
-        one["lost_connections"] + one["sent"] - one["delivered"] for found in all_ramps.values() for one in found
-    )
+def _targets(many: int, ramps: Found, storms: Found) -> list[Target]:
+    ramp, storm = _median(ramps[OURS, many]), _median(storms[OURS, many])
+    most = _median(ramps[max(row for row in ramps if row[0] == OURS)])
+    lost = max(one["lost_connections"] + one["sent"] - one["delivered"] for each in ramps.values() for one in each)
     what = f"delivery at {RATE} states/s, {many:,} users connected"
     return [
         Target(f"{what}: p50", ramp["p50_ms"], 0.3, "ms"),
         Target(f"{what}: p99", ramp["p99_ms"], 1, "ms"),
         Target(f"{what}: p99.9", ramp["p999_ms"], 5, "ms"),
         Target(f"memory of a connected, idle user ({many:,} of them)", ramp["kib_per_connection"], 18, "KiB"),
-        Target("connections on one node", _median(all_ramps[most])["connected"], 19_000, "users", at_least=True),
-        Target("connections and states lost", lost, 0, ""),
+        Target("connections on one node", most["connected"], 19_000, "users", at_least=True),
+        Target("connections and states lost", lost, 0, "lost"),
         Target(f"a storm of {many:,} connects, to the snapshot", storm["connect_seconds"], 3, "s"),
     ]
 
 
-def _table(crowds: list[int], ramps: dict[int, list[Figures]], storms: dict[int, list[Figures]]) -> None:
+def _table(ramps: Found, storms: Found) -> None:
     print(f"\nUsers connected to one notifier; delivery at {RATE} states/s, from when a state was due to its frame")
     print(
-        f"{'users':>7} {'KiB each':>9} {'connect CPU us':>15} {'storm s':>8}"
+        f"{'':9}{'users':>7} {'KiB each':>9} {'connect CPU us':>15} {'storm s':>8}"
         f" {'p50 ms':>7} {'p99':>7} {'p99.9':>7} {'max':>7} {'CPU %':>6}"
     )
-    for users in crowds:
-        ramp, storm = _median(ramps[users]), _median(storms[users])
+    for row in ramps:
+        ramp, storm = _median(ramps[row]), _median(storms[row])
         print(
-            f"{users:>7,} {ramp['kib_per_connection']:>9.1f} {ramp['connect_cpu_us']:>15.0f}"
+            f"{row[0]:9}{row[1]:>7,} {ramp['kib_per_connection']:>9.1f} {ramp['connect_cpu_us']:>15.0f}"
             f" {storm['connect_seconds']:>8.2f}"
             f" {ramp['p50_ms']:>7.2f} {ramp['p99_ms']:>7.2f} {ramp['p999_ms']:>7.2f} {ramp['max_ms']:>7.2f}"
             f" {ramp['cpu']:>6.1f}"
@@ -104,10 +113,24 @@ def run_crowd(crowd: Path, url: str, feed: int, tokens: Path, pids: list[int], *
     return dict(told)
 
 
-def _run(crowd: Path, tokens: Path, users: int, **options: float) -> Figures:
-    """One crowd against a fresh notifier."""
-    with _notifier() as (url, intake, pid):
-        return run_crowd(crowd, url, intake, tokens, [pid], users=users, **options)
+@contextmanager
+def _floor(program: Path) -> Iterator[tuple[str, int, int]]:
+    """The floor: where users come in, the intake's port, its pid."""
+    users, intake = free_port(), free_port()
+    with subprocess.Popen(on_core(0, program, str(users), str(intake))) as process:
+        try:
+            until = time.monotonic() + 10
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", intake)).close()
+                    break
+                except OSError:
+                    if process.poll() is not None or time.monotonic() > until:
+                        raise RuntimeError("the floor did not start") from None
+                    time.sleep(0.02)
+            yield f"127.0.0.1:{users}", intake, process.pid
+        finally:
+            process.kill()
 
 
 @contextmanager
