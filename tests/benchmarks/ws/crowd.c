@@ -179,9 +179,9 @@ int main(int argc, char **argv) {
 
     long rss0 = rss_of(pids[0]); double cpu0 = cpu_of(pids[0]), start = now();
     open_next();
-    while (ready + gone < total && now() - start < 60) pump(100);
+    while (ready + gone < total && now() - start < 120) { feed_calls(0, 0); pump(100); }
     double connected = now() - start, cpu1 = cpu_of(pids[0]);
-    for (double until = now() + (rate > 0 && total >= 1000 ? 3 : 0.2); now() < until;) pump(50);
+    for (double until = now() + (rate > 0 && total >= 1000 ? 3 : 0.2); now() < until;) { feed_calls(0, 0); pump(50); }
     long rss1 = rss_of(pids[0]);
 
     count = (size_t)(rate * seconds); latency = calloc(count + 1, sizeof *latency); seen = calloc(count + 1, sizeof *seen);
