@@ -49,7 +49,7 @@ class Gate(Protocol):
     """What a session tells the door about its address."""
 
     def authenticated(self) -> None:
-        """This socket no longer counts as unauthenticated."""
+        """This socket no longer counts as unauthenticated. Twice is harmless."""
 
     def failed(self) -> None:
         """An attempt to authenticate failed."""
@@ -113,7 +113,7 @@ class Session:
         self._ws = ws
         self._transport = transport
         self._desk = desk
-        self._gate: Gate | None = gate
+        self._gate = gate
         self._closing = False
         self._beats = 0
         self._identity: Identity | None = None
@@ -241,9 +241,7 @@ class Session:
             return False
         self.user_id = identity.user_id
         self._renewed(identity)
-        if self._gate is not None:
-            self._gate.authenticated()
-            self._gate = None
+        self._gate.authenticated()
         desk.metrics.opened.inc()
         # One write: each is a system call, and after a restart everybody comes at once.
         self.send(b"".join([self._hello(person), desk.delivery.snapshot(self.user_id), *desk.delivery.down_sources()]))
@@ -347,15 +345,13 @@ class Session:
     def _refuse(self, error: AuthError) -> None:
         log.info("socket %s: token refused (%s)", self.id, error.reason)
         self._desk.metrics.auth_failures.labels(error.reason).inc()
-        if self._gate is not None:
-            self._gate.failed()
+        self._gate.failed()
         self.close(Close.NOT_AUTHENTICATED, str(error))
 
     def _unknown_user(self, user_id: int) -> None:
         log.info("socket %s: user %d is not in the database", self.id, user_id)
         self._desk.metrics.auth_failures.labels("unknown_user").inc()
-        if self._gate is not None:
-            self._gate.failed()
+        self._gate.failed()
         self.close(Close.NOT_ALLOWED, "no such user")
 
     def _odd(self, message: WSMessage) -> None:
@@ -384,8 +380,7 @@ class Session:
     def _leave(self) -> None:
         if self.user_id:
             self._desk.delivery.hub.remove(self)
-        if self._gate is not None:
-            self._gate.authenticated()
+        self._gate.authenticated()
         if self._expiry is not None:
             self._expiry.cancel()
         if self._greeting is not None:

@@ -149,3 +149,15 @@ async def test_no_token_of_a_users_renews_anothers_connection_and_the_owner_s_ca
         answer = await server.post(a_call())
         assert answer["delivered"] == {"c1": 1}
         assert (await owner.receive("call"))["call"]["call_id"] == "c1"
+
+
+async def test_a_renewal_that_is_refused_counts_as_an_attempt_like_any_other() -> None:
+    async with running(Limits(failures_per_address=2, failures_refill=0.001)) as server:
+        for bad in (token(2), "guess"):
+            async with server.browser(1) as browser:
+                await browser.send(type="auth", token=bad, tab_id="")
+                assert await browser.close_code() == 4401
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused_at_the_door:
+            async with server.socket():
+                pass
+        assert refused_at_the_door.value.status == 429
