@@ -69,6 +69,8 @@ class Announcements:
         self._unknown.pop(uniqueid, None)
 
     def _take(self, party: Party, fact: Announced) -> None:
+        if _was_taken(party, fact):
+            return
         party.announced = fact.number
         if party.caller_number is None:
             party.caller_number, party.caller_name = fact.caller_number, fact.caller_name
@@ -155,3 +157,14 @@ def _was_in_vain(announcement: Leg) -> bool:
     """Whether it ended because nothing rang for a while, and no phone of its owners was tried: it may ring again."""
     reached = [leg for episode in announcement.episodes for leg in episode.answering if leg is not announcement]
     return announcement.reason is Reason.MISSED and all(leg.by_announcement for leg in reached)
+
+
+def _was_taken(party: Party, fact: Announced) -> bool:
+    """Whether this announcement is told again (a new tap gets the last ones twice): its leg began since.
+
+    The caller may have been passed on meanwhile, and is announced for somebody else now.
+    """
+    return fact.at > 0 and any(
+        leg.kind is LegKind.ANNOUNCED and leg.party is party and leg.number == fact.number and leg.began_at >= fact.at
+        for leg in party.call.legs
+    )

@@ -200,7 +200,9 @@ class Answering:
         for leg in list(legs):
             if not leg.open or leg.talked_at is not None or max(leg.began_at, leg.party.seen_at) > silent_since:
                 continue
-            if leg.kind is LegKind.ANNOUNCED and any(o.trying and o.root is leg.root for o in leg.call.legs):
+            if leg.kind is LegKind.ANNOUNCED and any(
+                other.trying and other.talked_at is None and other.root is leg.root for other in leg.call.legs
+            ):
                 continue
             self.finish(leg, Reason.UNKNOWN, now)
 

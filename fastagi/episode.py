@@ -116,11 +116,13 @@ def undecided(call: PhoneCall) -> bool:
 def overlap(legs: Iterable[Leg], leg: Leg) -> bool:
     """Whether `leg` was there while one of `legs` was, so that both are parts of one episode.
 
-    A leg that took another's place may have begun in the millisecond that ended it.
+    A leg that took another's place may have begun in the millisecond that ended it. One that began and ended in the
+    same millisecond (a phone that refuses at once) was there in it.
     """
     began = leg.began_at - (leg.kind is LegKind.TAKEN)
     return any(
-        (one.ended_at is None or began < one.ended_at) and (leg.ended_at is None or one.began_at <= leg.ended_at)
+        (one.ended_at is None or began < max(one.ended_at, one.began_at + 1))
+        and (leg.ended_at is None or one.began_at <= leg.ended_at)
         for one in legs
     )
 

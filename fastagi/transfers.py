@@ -19,6 +19,8 @@ def blind(tracker: "Tracker", fact: BlindTransferred) -> None:
         transferee.announced = fact.extension or ""
         transferee.announcement = None
         transferee.queue = None
+        if not transferee.is_local:
+            transferee.dialled = False  # what it is announced for now is yet to be dialled
     _passes_on(tracker, transferer)
 
 

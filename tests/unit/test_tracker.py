@@ -9,6 +9,7 @@ from tests.call_desk import START, Desk, user
 from tests.pbx_words import (
     Pbx,
     announced,
+    blind,
     changed,
     dial,
     dial_end,
@@ -17,7 +18,7 @@ from tests.pbx_words import (
     leave,
     new,
 )
-from zvonok.call import Caller, Kind, Reason, State
+from zvonok.call import Caller, End, Kind, Reason, State
 
 IVANOV = Caller(number="+79271390907", name="Иванов И.", kind=Kind.DEALER, id=7, company="ООО Ромашка", matches=1)
 ONE = {"101": [user(1, "101", "desk")]}
@@ -120,6 +121,55 @@ def test_a_call_that_the_journal_has_is_not_told_twice_when_it_is_announced_agai
     at.feed(fact)
     at.wait(EARLY_WAIT_MS + 100)
     assert len(at.episodes(1)) == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_phone_that_refuses_in_the_millisecond_of_its_call_gives_one_card(pbx: Pbx, late: bool) -> None:
+    at = Desk({"101": [user(1, "101")]}, answers=not late)
+    caller, phone = pbx.caller(), pbx.channel("PJSIP/101")
+    began = at.now
+    for fact in (new(caller), new(phone), dial(caller, phone, "101"), dial_end(caller, phone, "BUSY"), hangup(phone)):
+        at.now = began  # AMI tells them in one write
+        at.feed(fact)
+    at.feed(hangup(caller, 17))
+    at.answer_all()
+    at.wait(2_000)
+    assert at.only(1).end == End(reason=Reason.BUSY, cause=16)
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_a_transferred_caller_is_announced_before_the_dial_as_any_other(pbx: Pbx, now: bool) -> None:
+    at = Desk({"101": [user(1, "101")], "102": [user(2, "102")]})
+    caller, one, two = pbx.caller(), pbx.channel("PJSIP/101"), pbx.channel("PJSIP/102")
+    at.feed(announced(caller, "101"), new(caller), new(one), dial(caller, one, "101"), enter(caller), enter(one))
+    at.feed(blind(one, caller, "102"), leave(caller), announced(caller, "102", now=now))
+    assert at.story(2) == (["ringing"] if now else [])
+    if now:  # nothing more is heard, not even that the transferer left
+        at.run_out()
+        assert at.story(2) == ["ringing", "unknown"]
+    else:
+        at.feed(new(two), dial(caller, two, "102"))
+        assert at.story(2) == ["ringing"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_announced_before_a_transfer_counts_for_nothing_when_it_is_told_again(
+    pbx: Pbx, restarted: bool
+) -> None:
+    at = Desk({"101": [user(1, "101")], "102": [user(2, "102")]})
+    caller, one, two = pbx.caller(), pbx.channel("PJSIP/101"), pbx.channel("PJSIP/102")
+    first = announced(caller, "101", at=at.now)
+    at.feed(first, new(caller), new(one), dial(caller, one, "101"), enter(caller), enter(one))
+    at.feed(blind(one, caller, "102"), leave(one), leave(caller), hangup(one))
+    second = announced(caller, "102", at=at.now)
+    at.feed(second, new(two), dial(caller, two, "102"))
+    if restarted:
+        at.restart()
+    at.feed(first, second)
+    at.wait(EARLY_WAIT_MS + 100)
+    assert at.story(1) == ["ringing", "talking", "transferred"]
+    assert at.story(2) == ["ringing"]
+    assert len(at.latest) == 2
 
 
 def test_with_ami_down_an_announcement_opens_the_card_and_the_watchdog_ends_it(pbx: Pbx) -> None:
