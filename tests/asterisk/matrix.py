@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -23,10 +22,11 @@ from demo.postgres import temporary_postgres
 from sql.runner import migrate
 from tests.asterisk import config
 from tests.asterisk.ami_proxy import AmiProxy
+from tests.asterisk.comparing import story, until_in_step, wrong_callers, wrong_cards
 from tests.asterisk.instance import Asterisk, free_port
 from tests.asterisk.lab import VERSIONS, asterisk
 from tests.asterisk.scenarios import SCENARIOS, matrix_site
-from tests.asterisk.scenarios.stage import MODES, Episode, Mode, Scenario, Stage
+from tests.asterisk.scenarios.stage import MODES, Block, Mode, Scenario, Stage
 from tests.installation import Zvonok, running_zvonok, wait_in_step
 from tests.levels import within
 from tests.watching import Watcher, watching
@@ -35,7 +35,6 @@ DOCS = config.PROJECT / "docs" / "scenarios.md"
 AT_ONCE = 4
 PLAY_SECONDS = 90
 BYSTANDER = 99_999  # a user of the CRM, with a number that nobody calls
-A_BLINK_MS = int(within(250))  # a state that lasted less may be overtaken by the next one on its way to the browser
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -46,76 +45,24 @@ class Result(msgspec.Struct, frozen=True):
     wrong: str
 
 
-def fill(database_url: str, scenarios: Iterable[Scenario]) -> None:
+def fill(database_url: str, blocks: Iterable[Block]) -> None:
     """Put everybody's numbers into the CRM's tables."""
     with psycopg.connect(database_url, autocommit=True) as crm, crm.cursor() as rows:
         rows.execute("INSERT INTO users (id, name) VALUES (%s, 'Bystander')", (BYSTANDER,))
         rows.execute("INSERT INTO user_phones (user_id, phone_number) VALUES (%s, '99999')", (BYSTANDER,))
-        for scenario in scenarios:
+        for block in blocks:
             for mode in MODES:
-                for user, numbers in scenario.people(mode).items():
+                for user, numbers in block.people(mode).items():
                     rows.execute("INSERT INTO users (id, name) VALUES (%s, %s)", (user, f"User {user}"))
                     for number in numbers:
                         rows.execute("INSERT INTO user_phones (user_id, phone_number) VALUES (%s, %s)", (user, number))
-                for copy in range(scenario.outside_dealers):
+                for copy in range(block.outside_dealers):
                     rows.execute("INSERT INTO dealers (name) VALUES (%s) RETURNING id", (f"Dealer {copy}",))
                     (dealer,) = rows.fetchone() or (None,)
                     rows.execute(
                         "INSERT INTO dealer_phone_numbers (dealer_id, phone_number) VALUES (%s, %s)",
-                        (dealer, f"8{scenario.caller(mode)[1:]}"),  # as people write it
+                        (dealer, f"8{block.caller(mode)[1:]}"),  # as people write it
                     )
-
-
-def seen(watcher: Watcher) -> list[tuple[Episode, int]]:
-    """What a user saw, card by card, each with its shortest state in ms."""
-    cards = []
-    for states in watcher.calls.values():
-        steps: list[tuple[str, str | None]] = []
-        for call in states:
-            step = (call["state"], (call["caller"]["number"] or "").lstrip("+") or None)
-            if not steps or steps[-1] != step:
-                steps.append(step)
-        last = states[-1]
-        end = last["end"] or {}
-        moments = [last["ring_started_at"], last["answered_at"], last["ended_at"]]
-        times = [moment for moment in moments if moment is not None]
-        shortest = min((b - a for a, b in pairwise(times)), default=A_BLINK_MS)
-        episode = Episode(
-            line=last["line"]["number"].lstrip("+"),
-            steps=tuple(steps),
-            end=end.get("reason", ""),
-            queue=last["line"]["queue"],
-            answered_by=(end.get("answered_by") or {}).get("user_id"),
-        )
-        cards.append((episode, shortest))
-    return cards
-
-
-def differs(expected: Episode, card: Episode, shortest: int) -> bool:
-    """Whether a card is not as expected; a state of a blink may be missing, its last state may not."""
-    if msgspec.structs.replace(expected, steps=()) != msgspec.structs.replace(card, steps=()):
-        return True
-    if card.steps == expected.steps:
-        return False
-    rest = iter(expected.steps)
-    in_order = all(step in rest for step in card.steps)
-    return shortest >= A_BLINK_MS or not in_order or card.steps[-1] != expected.steps[-1]
-
-
-def wrong_callers(scenario: Scenario, mode: Mode, watchers: dict[int, Watcher]) -> list[str]:
-    """Cards whose caller is not who he is in the CRM."""
-    numbers = {number for own in scenario.people(mode).values() for number in own}
-    out = []
-    for user, watcher in watchers.items():
-        for call in watcher.newest:
-            caller = call["caller"]
-            known = (caller["number"] or "").lstrip("+")
-            kind, matches = ("user", 1) if known in numbers else ("unknown", 0)
-            if known == scenario.caller(mode) and scenario.outside_dealers:
-                kind, matches = "dealer", scenario.outside_dealers
-            if (caller["kind"], caller["matches"]) != (kind, matches):
-                out.append(f"user {user}: caller {caller}, must be {kind} with {matches} matches")
-    return out
 
 
 class Matrix:
@@ -126,6 +73,7 @@ class Matrix:
 
     async def play(self, scenario: Scenario, mode: Mode) -> Result:
         """Play one and say what was wrong."""
+        stage, wrong = None, []
         try:
             async with asyncio.timeout(within(PLAY_SECONDS)), AsyncExitStack() as stack:
                 watchers = {
@@ -137,12 +85,15 @@ class Matrix:
                 stage.lose_ami, stage.regain_ami = self._proxy.cut, self._regain
                 stage.lose_events = lambda on: setattr(self._proxy, "losing", on)
                 stage.sweep = lambda: self._until_over(stage, watchers, 60)
+                stage.in_step = lambda: until_in_step(stage, watchers, self._zvonok)
                 await scenario.play(stage)
                 await self._until_over(stage, watchers, 6)
                 await asyncio.sleep(0.3)  # for what must not come
-                wrong = self._compare(stage, watchers) + wrong_callers(scenario, mode, watchers)
+                wrong = wrong_cards(stage.expected, watchers) + wrong_callers(scenario, mode, watchers)
         except Exception as exc:  # noqa: BLE001  # a play that breaks is a wrong play
             wrong = [f"{type(exc).__name__}: {exc}", traceback.format_exc(limit=-3)]
+        if wrong and stage is not None:
+            wrong.append(await asyncio.to_thread(story, stage, self._zvonok))
         return Result(scenario, mode, "\n".join(wrong))
 
     async def _regain(self) -> None:
@@ -162,17 +113,6 @@ class Matrix:
                 return
             await asyncio.sleep(0.05)
 
-    def _compare(self, stage: Stage, watchers: dict[int, Watcher]) -> list[str]:
-        out = []
-        for user, watcher in watchers.items():
-            expected, cards = stage.expected.get(user, []), seen(watcher)
-            if len(expected) != len(cards) or any(
-                differs(want, card, shortest) for want, (card, shortest) in zip(expected, cards, strict=False)
-            ):
-                got = [card for card, _ in cards]
-                out.append(f"user {user}\n  must see {_text(expected)}\n  saw      {_text(got)}")
-        return out
-
     async def play_all(self, scenarios: Iterable[Scenario]) -> list[Result]:
         """Play all in both modes, several at once; those that break what others need one by one at the end."""
         together = [(scenario, mode) for scenario in scenarios for mode in MODES if not scenario.alone_on_the_pbx]
@@ -187,14 +127,6 @@ class Matrix:
         for scenario, mode in alone:
             results.append(await self.play(scenario, mode))  # one after another, on purpose
         return results
-
-
-def _text(cards: list[Episode]) -> str:
-    shown = []
-    for card in cards:
-        path = " ".join(f"{state}({caller})" for state, caller in card.steps)
-        shown.append(f"[{path} {card.end} line={card.line} queue={card.queue} by={card.answered_by}]")
-    return " ".join(shown) or "nothing"
 
 
 async def play_matrix(version: str, database_url: str, scenarios: list[Scenario]) -> list[Result]:

@@ -13,7 +13,8 @@ from demo.postgres import Postgres
 from tests.asterisk.config import TAP_SECRET
 from tests.asterisk.instance import Asterisk, free_port
 from tests.asterisk.lab import asterisk, office
-from tests.asterisk.phones import Leg, Phone
+from tests.asterisk.leg import Leg
+from tests.asterisk.phones import Phone
 from tests.asterisk.test_whole_way import PEOPLE
 from tests.installation import Zvonok, running_zvonok, wait_in_step
 from tests.levels import within

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.asterisk.comparing import differs
 from tests.asterisk.lab import VERSIONS
-from tests.asterisk.matrix import differs, play_matrix, summary, wrong_text
+from tests.asterisk.matrix import play_matrix, summary, wrong_text
 from tests.asterisk.scenarios import SCENARIOS
 from tests.asterisk.scenarios.stage import Episode
 

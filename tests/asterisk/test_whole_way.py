@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,9 +14,10 @@ from tests.asterisk.config import TAP_SECRET
 from tests.asterisk.instance import Asterisk, free_port
 from tests.asterisk.lab import asterisk, office
 from tests.asterisk.phones import Phone
+from tests.asterisk.sipp import sipp
 from tests.browsers import chromium, open_context
 from tests.installation import Zvonok, running_zvonok, wait_in_step
-from tests.levels import unavailable, within
+from tests.levels import within
 
 __all__ = ["chromium"]
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -47,17 +47,6 @@ def whole(database_url: str) -> Iterator[tuple[Asterisk, Zvonok]]:
     ):
         wait_in_step(zvonok)
         yield pbx, zvonok
-
-
-async def sipp(pbx: Asterisk, called: str, *, caller: str, talk_ms: int) -> asyncio.subprocess.Process:
-    """A SIPp phone outside calls `called`, and hangs up `talk_ms` after it was answered."""
-    if shutil.which("sipp") is None:
-        unavailable("SIPp is not installed: sudo make test-tools, or apt install sip-tester")
-    scenario = Path(__file__).parent / "sipp" / "caller.xml"
-    arguments = ["-sf", str(scenario), "-s", called, "-key", "caller", caller, "-m", "1", "-d", str(talk_ms)]
-    local = ["-i", "127.0.0.1", "-p", str(free_port()), "-mp", str(free_port()), "-nostdin"]
-    quiet = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL}
-    return await asyncio.create_subprocess_exec("sipp", f"127.0.0.1:{pbx.ports.sip}", *arguments, *local, **quiet)
 
 
 @asynccontextmanager
@@ -103,8 +92,11 @@ async def test_from_sipp_to_the_pixels(
     whole: tuple[Asterisk, Zvonok], chromium: Browser, database_url: str, tmp_path: Path
 ) -> None:
     pbx, zvonok = whole
-    async with logged_in(chromium, zvonok, 1, 2) as (owner, bystander), Phone("101", pbx.ports.sip) as desk:
-        caller = await sipp(pbx, "101", caller="79161234567", talk_ms=2500)
+    async with (
+        logged_in(chromium, zvonok, 1, 2) as (owner, bystander),
+        Phone("101", pbx.ports.sip) as desk,
+        sipp("caller", pbx.ports.sip, caller="79161234567", called="101", pause_ms=2500) as caller,
+    ):
         leg = await desk.rings()
         card = owner.locator("call-notification")
         await expect(card.get_by_text("Необходимо взять трубку").first).to_be_visible()
@@ -114,7 +106,7 @@ async def test_from_sipp_to_the_pixels(
         await expect(card.get_by_text("Разговор активен").first).to_be_visible()
         timer = card.get_by_text("0:01").first
         await expect(timer).to_be_visible()
-        assert await asyncio.wait_for(caller.wait(), within(15)) == 0
+        await caller.done()
         await expect(card.get_by_text("Звонок завершен").first).to_be_visible()
         await asyncio.sleep(1.5)
         await expect(card.get_by_text("Звонок завершен").first).to_be_visible()

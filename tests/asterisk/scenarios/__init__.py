@@ -1,12 +1,22 @@
 """The matrix: every scenario, and the PBX that they are all played on."""
 
+from collections.abc import Iterable
+
 from tests.asterisk.config import Site
-from tests.asterisk.scenarios import faults, groups, simple, transfers
-from tests.asterisk.scenarios.stage import HOOK, MODES, Scenario
+from tests.asterisk.scenarios import consulting, faults, groups, owners, queues, simple, transfers
+from tests.asterisk.scenarios.stage import HOOK, MODES, Block, Scenario
 
 SCENARIOS: tuple[Scenario, ...] = tuple(
     sorted(
-        (*simple.SCENARIOS, *groups.SCENARIOS, *transfers.SCENARIOS, *faults.SCENARIOS),
+        (
+            *simple.SCENARIOS,
+            *owners.SCENARIOS,
+            *groups.SCENARIOS,
+            *queues.SCENARIOS,
+            *transfers.SCENARIOS,
+            *consulting.SCENARIOS,
+            *faults.SCENARIOS,
+        ),
         key=lambda scenario: scenario.key,
     )
 )
@@ -15,7 +25,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
 # [local] is where Local channels go: no announcement of their own.
 COMMON = f"""
 [local]
-exten => _[23]XXX[1-6],1,Dial(PJSIP/${{EXTEN}},20)
+exten => _[23]XXX[1-6],1,Dial(PJSIP/${{EXTEN}},60)
 
 [confirm]
 exten => s,1,Read(key,beep,1,,1,5)
@@ -24,20 +34,20 @@ exten => s,n,Return()
 
 [lab]
 exten => _2XXX[1-6],1,{HOOK}
-exten => _2XXX[1-6],n,Dial(PJSIP/${{EXTEN}},20)
-exten => _3XXX[1-6],1,Dial(PJSIP/${{EXTEN}},20)
+exten => _2XXX[1-6],n,Dial(PJSIP/${{EXTEN}},60)
+exten => _3XXX[1-6],1,Dial(PJSIP/${{EXTEN}},60)
 """
 
 
-def matrix_site() -> Site:
-    """The PBX with all scenarios' phones, numbers and queues, of both modes."""
+def site(blocks: Iterable[Block]) -> Site:
+    """A PBX with the phones, numbers and queues of `blocks`, in both modes."""
     extensions, queues, phones, trunks = [COMMON], [], [], []
-    for scenario in SCENARIOS:
+    for block in blocks:
         for mode in MODES:
-            extensions.append(scenario.filled(scenario.extensions, mode))
-            queues.append(scenario.filled(scenario.queues, mode))
-            phones += [scenario.base(mode) + digit for digit in scenario.phones]
-            trunks += [scenario.base(mode) + digit for digit in scenario.trunks]
+            extensions.append(block.filled(block.extensions, mode))
+            queues.append(block.filled(block.queues, mode))
+            phones += [block.base(mode) + digit for digit in block.phones]
+            trunks += [block.base(mode) + digit for digit in block.trunks]
     return Site(
         phones=tuple(phones),
         trunks=tuple(trunks),
@@ -46,3 +56,8 @@ def matrix_site() -> Site:
         phones_context="lab",
         trunk_context="lab",
     )
+
+
+def matrix_site() -> Site:
+    """The PBX that all scenarios are played on."""
+    return site(SCENARIOS)

@@ -1,20 +1,16 @@
 """Somebody fails in mid-call: the AMI connection, the whole PBX, or a single event."""
 
-import asyncio
-
-from tests.asterisk.scenarios.simple import MOMENT
 from tests.asterisk.scenarios.stage import Scenario, Stage
 from tests.asterisk.scenarios.transfers import talk_to_1
 
 
 async def ami_drops_while_talking(stage: Stage) -> None:
-    _, leg, call = await talk_to_1(stage)
+    leg, call = await talk_to_1(stage)
     await stage.lose_ami()
-    await asyncio.sleep(MOMENT)
+    await stage.moment()
     await stage.regain_ami()
-    await asyncio.sleep(MOMENT)
-    await call.hangup()
-    await leg.until_ended()
+    await stage.moment()
+    await stage.hang_up(call, leg)
     stage.expect(1, "ringing", "talking", end="completed")
 
 
@@ -23,22 +19,20 @@ async def ami_drops_while_ringing(stage: Stage) -> None:
     call = await outside.dial(stage.number(1))
     leg = await desk.rings()
     await call.until_ringing()
-    await asyncio.sleep(MOMENT)
+    await stage.moment()
     await stage.lose_ami()
     await leg.answer()
     await call.until_answered()
     await stage.regain_ami()
-    await asyncio.sleep(MOMENT)
-    await call.hangup()
-    await leg.until_ended()
+    await stage.moment()
+    await stage.hang_up(call, leg)
     stage.expect(1, "ringing", "talking", end="completed")
 
 
 async def call_ends_while_ami_is_away(stage: Stage) -> None:
-    _, leg, call = await talk_to_1(stage)
+    leg, call = await talk_to_1(stage)
     await stage.lose_ami()
-    await call.hangup()
-    await leg.until_ended()
+    await stage.hang_up(call, leg)
     await stage.regain_ami()
     stage.expect(1, "ringing", "talking", end="unknown")
 
@@ -52,11 +46,10 @@ async def pbx_restarts(stage: Stage) -> None:
 
 
 async def hangup_is_lost(stage: Stage) -> None:
-    _, leg, call = await talk_to_1(stage)
+    leg, call = await talk_to_1(stage)
     stage.lose_events(True)
-    await call.hangup()
-    await leg.until_ended()
-    await asyncio.sleep(MOMENT)
+    await stage.hang_up(call, leg)
+    await stage.moment()
     stage.lose_events(False)
     await stage.sweep()
     stage.expect(1, "ringing", "talking", end="unknown")

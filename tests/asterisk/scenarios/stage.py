@@ -6,6 +6,7 @@ hook) and `alone` (it does not; AMI is all there is). Each mode has its own numb
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Literal
@@ -13,8 +14,10 @@ from typing import Literal
 import msgspec
 
 from tests.asterisk.ami_probe import AmiProbe
-from tests.asterisk.instance import Asterisk
-from tests.asterisk.phones import Entry, Phone
+from tests.asterisk.instance import Asterisk, free_port
+from tests.asterisk.leg import Entry, Leg
+from tests.asterisk.phones import Phone
+from tests.asterisk.sipp import Sipp, sipp
 
 Mode = Literal["announced", "alone"]
 MODES: tuple[Mode, ...] = ("announced", "alone")
@@ -36,31 +39,26 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     answered_by: int | None = None
 
 
-class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the matrix, or a variant of one.
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """A play's own block of numbers on the PBX: its dialplan, its phones, and whose its numbers are.
 
-    `number` is that of notes' and docs/scenarios.md's table; `variant` tells several plays of one number apart.
+    `number` and `variant` make the block; those of a scenario are those of docs/scenarios.md's table.
     `extensions` and `queues` are text in which `<1>`..`<9>` stand for the block's numbers, `<0>` for its service
     number, `<did>` for its number in the telephone network, `<base>` for the block, and `<hook>` for the
     announcement (nothing in the mode `alone`). `phones` and `trunks` name the digits of endpoints.
     `owners`: user -> digits of the numbers he owns ("did" for the DID); None: phone n belongs to user n.
-    `announces`: whether its dialplan announces at all. `outside_dealers`: how many dealers have the first outside
-    caller's number. `alone_on_the_pbx`: it breaks what others need, so nothing may be played beside it.
+    `outside_dealers`: how many dealers have the first outside caller's number.
     """
 
     number: int
     title: str
-    play: Callable[["Stage"], Awaitable[None]]
     variant: int = 0
-    note: str = ""
     extensions: str = ""
     queues: str = ""
     phones: str = "123"
     trunks: str = ""
     owners: dict[str, tuple[str, ...]] | None = None
     outside_dealers: int = 0
-    announces: bool = True
-    alone_on_the_pbx: bool = False
 
     @property
     def key(self) -> str:
@@ -97,23 +95,47 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return text + "\n"
 
 
+class Scenario(Block, frozen=True, kw_only=True):
+    """A row of the matrix, or a variant of one.
+
+    `announces`: whether its dialplan announces at all. `alone_on_the_pbx`: it breaks what others need, so nothing may
+    be played beside it.
+    """
+
+    play: Callable[["Stage"], Awaitable[None]]
+    announces: bool = True
+    alone_on_the_pbx: bool = False
+
+
+MOMENT = 0.5  # seconds that somebody rings, talks or waits, where it does not matter how long
+
+
 async def _not_here() -> None:
     raise RuntimeError("this play breaks the way between PBX and tap; its runner has not said how")
 
 
 class Stage:
-    """One play of one scenario on one PBX. `diary` is the phones' truth, `expected` the owners' streams."""
+    """One play on its block of one PBX's numbers. `diary` is the phones' truth, `expected` the owners' streams."""
 
-    def __init__(self, scenario: Scenario, mode: Mode, pbx: Asterisk, lab: AmiProbe, stack: AsyncExitStack) -> None:
-        self.scenario, self.mode, self.pbx, self.lab = scenario, mode, pbx, lab
+    def __init__(self, block: Block, mode: Mode, pbx: Asterisk, lab: AmiProbe, stack: AsyncExitStack) -> None:
+        self.block, self.mode, self.pbx, self.lab = block, mode, pbx, lab
         self.diary: list[Entry] = []
         self.expected: dict[int, list[Episode]] = {}
+        self.perhaps: set[int] = set()  # digits of users whose cards may as well be missing
         self._stack = stack
         # What stands between the PBX and the tap, for plays that break it; whoever runs the play sets these.
         self.lose_ami: Callable[[], Awaitable[None]] = _not_here
         self.regain_ami: Callable[[], Awaitable[None]] = _not_here
         self.sweep: Callable[[], Awaitable[None]] = _not_here  # lets the tap compare with the list of channels
         self.lose_events: Callable[[bool], None] = lambda on: None  # what tells of ends gets lost on the way
+
+        self.in_step: Callable[[], Awaitable[None]] | None = None  # waits until the pages show what the tap knows
+
+    async def moment(self) -> None:
+        """People take their time: half a second, and until they see on their pages what there is to see."""
+        await asyncio.sleep(MOMENT)
+        if self.in_step is not None:
+            await self.in_step()
 
     async def restart_pbx(self) -> None:
         """Kill Asterisk and start it again."""
@@ -122,11 +144,16 @@ class Stage:
 
     @property
     def base(self) -> str:
-        return self.scenario.base(self.mode)
+        return self.block.base(self.mode)
+
+    @property
+    def queue(self) -> str:
+        """The name of the block's queue."""
+        return f"sales-{self.base}"
 
     @property
     def did(self) -> str:
-        return self.scenario.did(self.mode)
+        return self.block.did(self.mode)
 
     @property
     def service(self) -> str:
@@ -141,7 +168,7 @@ class Stage:
 
     def caller(self, which: int = 1) -> str:
         """The number of somebody outside."""
-        return self.scenario.caller(self.mode, which)
+        return self.block.caller(self.mode, which)
 
     async def phone(self, digit: int | str) -> Phone:
         """The desk phone (or a trunk's far end) of that digit, registered."""
@@ -150,11 +177,55 @@ class Stage:
     async def phones(self, *digits: int) -> list[Phone]:
         return [await self.phone(digit) for digit in digits]
 
+    async def sipp_phone(self, digit: int, scenario: str, *, target: str) -> Sipp:
+        """The desk phone of that digit is a SIPp that plays sipp/<scenario>.xml; `target`: whom it transfers to."""
+        number, port = self.number(digit), free_port(socket.SOCK_DGRAM)
+        phone = sipp(scenario, self.pbx.ports.sip, port=port, number=number, target=target)
+        running = await self._stack.enter_async_context(phone)
+        async with sipp("register", self.pbx.ports.sip, number=number, contact_port=str(port)) as registration:
+            await registration.done()
+        return running
+
     async def outside(self, which: int = 1) -> Phone:
         """Somebody in the telephone network."""
         return await self._stack.enter_async_context(
             Phone(self.caller(which), self.pbx.ports.sip, register=False, diary=self.diary)
         )
+
+    async def ring(self, number: str | None = None) -> tuple[Leg, Leg]:
+        """Somebody outside calls `number` (phone 1's own if not given), and phone 1 rings: its leg, the caller's."""
+        desk, outside = await self.phone(1), await self.outside()
+        call = await outside.dial(number or self.number(1))
+        leg = await desk.rings()
+        await self.moment()
+        return leg, call
+
+    async def ring_all(self, *digits: int) -> tuple[list[Leg], Leg]:
+        """Somebody outside calls the service number, and all of these phones ring: their legs, the caller's."""
+        phones, outside = await self.phones(*digits), await self.outside()
+        call = await outside.dial(self.service)
+        legs = [await phone.rings() for phone in phones]
+        await self.moment()
+        return legs, call
+
+    async def pick_up(self, leg: Leg, call: Leg | None = None) -> None:
+        """The phone answers and talks for a moment; `call` is the caller's leg if he hears it ring until then."""
+        await leg.answer()
+        if call is not None:
+            await call.until_answered()
+        await self.moment()
+
+    async def hang_up(self, first: Leg, *others: Leg) -> None:
+        """`first` hangs up, and so ends the others."""
+        await first.hangup()
+        for leg in others:
+            await leg.until_ended()
+
+    async def channel_of(self, digit: int) -> str:
+        """The name of phone `digit`'s only channel."""
+        name = f"PJSIP/{self.number(digit)}-"
+        (row,) = [row for row in await self.lab.rows("CoreShowChannels") if row["Channel"].startswith(name)]
+        return row["Channel"]
 
     def expect(
         self,
