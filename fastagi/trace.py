@@ -67,6 +67,7 @@ class Trace:
     def __init__(self) -> None:
         self._calls: OrderedDict[str, TracedCall] = OrderedDict()
         self._by_id: dict[str, str] = {}  # a uniqueid, linkedid, ask_id or call_id -> the linkedid that names the call
+        self._ids: dict[str, set[str]] = {}  # and back, to forget them with the call
         self._current: TracedCall | None = None
 
     def saw(self, fact: Fact, at: int) -> None:
@@ -92,7 +93,7 @@ class Trace:
         match output:
             case AskOwners(ask_id=ask_id) | AskCaller(ask_id=ask_id):
                 if self._current is not None:
-                    self._by_id.setdefault(ask_id, self._current.linkedid)
+                    self._name(ask_id, self._current.linkedid)
             case Note(linkedid=linkedid, text=text):
                 self._find([linkedid], at).add(at, "decision", text)
             case Changed(call=call):
@@ -145,7 +146,7 @@ class Trace:
 
     def _state(self, call: Call, at: int) -> None:
         traced = self._find([call.first_linkedid], at)
-        self._by_id[call.call_id] = traced.linkedid
+        self._name(call.call_id, traced.linkedid, anew=True)  # two phone calls may have turned out to be one
         card = traced.cards.setdefault(
             call.call_id, TracedCard(call_id=call.call_id, user_id=call.user_id, line=call.line.number)
         )
@@ -166,10 +167,20 @@ class Trace:
             self._calls[traced.linkedid] = traced
             if len(self._calls) > MAX_CALLS:
                 gone, _ = self._calls.popitem(last=False)
-                self._by_id = {i: n for i, n in self._by_id.items() if n != gone}
+                for identifier in self._ids.pop(gone, ()):
+                    del self._by_id[identifier]
         for identifier in ids:
-            self._by_id.setdefault(identifier, traced.linkedid)
+            self._name(identifier, traced.linkedid)
         return traced
+
+    def _name(self, identifier: str, linkedid: str, *, anew: bool = False) -> None:
+        """From now on `identifier` stands for this call, if it stood for none (`anew`: for whichever)."""
+        before = self._by_id.get(identifier)
+        if anew and before is not None and before != linkedid:
+            del self._by_id[identifier]
+            self._ids[before].discard(identifier)
+        if self._by_id.setdefault(identifier, linkedid) == linkedid:
+            self._ids.setdefault(linkedid, set()).add(identifier)
 
 
 def describe(fact: Fact) -> str | None:

@@ -125,6 +125,7 @@ def test_it_is_bounded_in_calls_and_lines():
     assert len(newest.lines) == MAX_LINES
     assert newest.dropped == 11
     assert len(trace._by_id) <= MAX_CALLS
+    assert set().union(*trace._ids.values()) == set(trace._by_id)
 
 
 def test_a_hostile_name_cannot_steer_the_terminal():
