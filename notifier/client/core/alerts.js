@@ -6,7 +6,7 @@ import { createBadge } from './badge.js';
 import { createDesktop } from './desktop.js';
 import { createTabs } from './tabs.js';
 import { callerName } from './caller.js';
-import { groupNumber } from './text.js';
+import { groupNumber, joined } from './text.js';
 
 /** @typedef {import('./calls.js').Entry} Entry */
 
@@ -125,6 +125,6 @@ function titleFor(ringing, t) {
 
 /** @param {import('./protocol.js').Call} call @param {import('../strings/index.js').Translate} t */
 function notificationFor(call, t) {
-  const details = [call.caller.company, groupNumber(call.caller.number ?? '')].filter(Boolean).join(' · ');
+  const details = joined([call.caller.company, groupNumber(call.caller.number ?? '')]);
   return { title: callerName(call, t), body: [t('status.ringing'), details].filter(Boolean).join('\n') };
 }

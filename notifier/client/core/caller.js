@@ -1,6 +1,6 @@
 /** A caller in words. Pure. */
 
-import { clean, groupNumber } from './text.js';
+import { clean, groupNumber, joined } from './text.js';
 
 /**
  * @typedef {import('./protocol.js').Call} Call
@@ -41,10 +41,9 @@ export function callerDetails(call, t) {
   const { caller, line } = call;
   const number = groupNumber(line.number);
   const to = line.label ? t('to_labelled', { number, label: line.label }) : t('to_number', { number });
-  const parts = [
+  return joined([
     clean(caller.company, LONGEST_COMPANY) || (caller.kind === 'user' ? t('kind.user') : ''),
     line.number ? to : '',
     line.queue ? t('via_queue', { queue: line.queue }) : '',
-  ];
-  return parts.filter(Boolean).join(' · ');
+  ]);
 }

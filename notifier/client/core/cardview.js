@@ -1,7 +1,7 @@
 /** What a card says about a call, in words. Pure; the element only puts it on the page. */
 
 import { callerDetails, callerName, callerNumber } from './caller.js';
-import { groupNumber, initials } from './text.js';
+import { groupNumber, initials, joined } from './text.js';
 import { duration, isoDuration, minutesAndSeconds, timeOfDay } from './time.js';
 
 /**
@@ -110,7 +110,7 @@ function extra(call, t, lang) {
   const by = call.end?.answered_by;
   const answered = by?.name ?? null;
   if (answered && call.end?.reason !== 'completed') parts.push(t('answered_by', { name: groupNumber(answered) }));
-  return parts.join(' · ');
+  return joined(parts);
 }
 
 /** @param {number} ms */

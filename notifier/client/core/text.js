@@ -60,6 +60,15 @@ export function initials(name) {
 }
 
 /**
+ * Parts of one line, with a dot between them that never begins a line; empty ones are left out.
+ * @param {readonly (string|null|undefined)[]} parts
+ * @returns {string}
+ */
+export function joined(parts) {
+  return parts.filter(Boolean).join('\u00a0· ');
+}
+
+/**
  * A number grouped for reading, with no-break spaces: `+7 927 139-09-07`. Others stay as they are.
  * @param {string} number
  * @returns {string}

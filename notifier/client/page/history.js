@@ -2,6 +2,7 @@
 
 import { callerName, callerNumber } from '../core/caller.js';
 import { isMissed } from '../core/calls.js';
+import { joined } from '../core/text.js';
 import { duration, moment, startOfDay } from '../core/time.js';
 import { h, setText } from '../element/dom.js';
 import { icon } from '../element/icons.js';
@@ -124,7 +125,7 @@ export function createHistory(client, prefs) {
       h('time', { class: 'when', datetime: new Date(call.ring_started_at).toISOString() },
         moment(call.ring_started_at, client.now(), lang)),
       h('div', { class: 'second' },
-        h('span', { class: 'sub', dir: 'auto' }, [callerNumber(call, t), call.caller.company, call.line.queue].filter(Boolean).join(' · ')),
+        h('span', { class: 'sub', dir: 'auto' }, joined([callerNumber(call, t), call.caller.company, call.line.queue])),
         h('span', { class: 'outcome' }, outcome)),
     );
   }

@@ -47,7 +47,7 @@ test('an ended call tells when it was, how long it rang, and who answered', () =
     reason: 'answered_elsewhere', ring_started_at: Date.UTC(2026, 10, 3, 10, 5), ended_at: Date.UTC(2026, 10, 3, 10, 5, 7),
     answered_by: { user_id: 2, name: 'Смирнова Ольга' },
   });
-  assert.match(view(one).extra, /^\d\d:05 · ожидание 7 с · Ответил\(а\): Смирнова Ольга$/);
+  assert.match(view(one).extra, /^\d\d:05\u00a0· ожидание 7 с\u00a0· Ответил\(а\): Смирнова Ольга$/);
 });
 
 test('an assumed end claims no waiting time', () => {
@@ -67,11 +67,11 @@ test('an unknown caller is Неизвестный, and what the network says is 
 
 test('a company as long as a sentence leaves room for the number that rings', () => {
   const one = view(call({ caller: { company: 'Общество '.repeat(14) } }));
-  assert.match(one.details, /^Общество .{50,52}… · на номер 101 \(рабочий\)$/);
+  assert.match(one.details, /^Общество .{50,52}…\u00a0· на номер 101 \(рабочий\)$/);
 });
 
 test('queue, label and repeats are told', () => {
   const one = cardView({ ...shown(call({ line: { queue: 'Продажи' } })), repeats: 3 }, t, 'ru');
-  assert.equal(one.details, 'ООО «Ромашка» · на номер 101 (рабочий) · через «Продажи»');
+  assert.equal(one.details, 'ООО «Ромашка»\u00a0· на номер 101 (рабочий)\u00a0· через «Продажи»');
   assert.equal(one.repeat, '3-й звонок за 10 минут');
 });

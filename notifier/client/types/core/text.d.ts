@@ -18,6 +18,12 @@ export function safeUrl(value: unknown): string | null;
  */
 export function initials(name: string): string;
 /**
+ * Parts of one line, with a dot between them that never begins a line; empty ones are left out.
+ * @param {readonly (string|null|undefined)[]} parts
+ * @returns {string}
+ */
+export function joined(parts: readonly (string | null | undefined)[]): string;
+/**
  * A number grouped for reading, with no-break spaces: `+7 927 139-09-07`. Others stay as they are.
  * @param {string} number
  * @returns {string}
