@@ -103,6 +103,7 @@ def _run(stack: contextlib.ExitStack) -> int:
     if demo_pbx:
         print("PBX: a stand-in that replays calls of a real Asterisk, one every few seconds")
         children.start("pbx", ["demo.pbx"], environment)
+        _wait_for(lambda: _listens(settings.ami_host or "", settings.ami_port), children, "the stand-in PBX")
     else:
         print(f"PBX: yours at {settings.ami_host}:{settings.ami_port}")
     children.start("tap", ["zvonok", "tap"], environment)
@@ -136,6 +137,14 @@ def _shown(path: Path) -> Path:
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own address
+            return True
+    except OSError:
+        return False
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
             return True
     except OSError:
         return False
