@@ -41,9 +41,11 @@ class AmiAsker:
             if not message.event:
                 return message
 
-    def ask_list(self, action: str, *headers: tuple[str, str]) -> tuple[list[Message], Message]:
-        """The events of a list, and the response that announced it (which may refuse it)."""
-        ident = self._send(action, headers)
+    def ask_list(
+        self, action: str, *headers: tuple[str, str], seconds: float = TIMEOUT
+    ) -> tuple[list[Message], Message]:
+        """The events of a list, and the response that announced it (which may refuse it), all within `seconds`."""
+        ident = self._send(action, headers, seconds)
         entries: list[Message] = []
         response: Message | None = None
         while True:
@@ -58,9 +60,10 @@ class AmiAsker:
             else:
                 entries.append(message)
 
-    def _send(self, action: str, headers: tuple[tuple[str, str], ...]) -> str:
+    def _send(self, action: str, headers: tuple[tuple[str, str], ...], seconds: float = TIMEOUT) -> str:
         ident = f"check-{next(self._ids)}"
-        self._deadline = time.monotonic() + TIMEOUT
+        self._patience = seconds
+        self._deadline = time.monotonic() + seconds
         self._sock.sendall(encode_action(action, ident, headers))
         return ident
 
@@ -74,12 +77,12 @@ class AmiAsker:
                     return message
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise AmiSilenceError(f"AMI did not answer within {TIMEOUT:g} s")
+                raise AmiSilenceError(f"AMI did not answer within {self._patience:g} s")
             self._sock.settimeout(left)
             try:
                 data = self._sock.recv(65_536)
             except TimeoutError as exc:
-                raise AmiSilenceError(f"AMI did not answer within {TIMEOUT:g} s") from exc
+                raise AmiSilenceError(f"AMI did not answer within {self._patience:g} s") from exc
             if not data:
                 raise AmiSilenceError("AMI hung up without an answer")
             self._pending.extend(self._parser.receive(data))

@@ -15,6 +15,7 @@ from zvonok.check import Finding, Level
 from zvonok.settings import Address, Settings
 
 PART: Final = "pbx"
+DIALPLAN_TIMEOUT: Final = 15.0  # a big dialplan has tens of thousands of lines
 SLOW_SESSION_MS: Final = 100.0
 # An AMI user that may do one of these could place calls, run programs or rewrite the configuration.
 TOO_MUCH: Final = frozenset({"originate", "command", "updateconfig", "redirect", "getconfig"})
@@ -37,6 +38,17 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield tap
     else:
         yield from check_tap.judge(tap)
+
+
+def _dialplan(ami: AmiAsker, listen: Address, announced: int) -> Iterator[Finding]:
+    agi = ami.ask("Getvar", ("Variable", "ZVONOK_AGI")).headers.get("Value")
+    try:
+        entries, _ = ami.ask_list("ShowDialPlan", seconds=DIALPLAN_TIMEOUT)
+    except AmiSilenceError:  # the connection is of no more use, and nothing is asked after this
+        says = f"all of it could not be read in {DIALPLAN_TIMEOUT:g} s; by hand: asterisk -rx 'dialplan show zvonok'"
+        yield _finding("dialplan", Level.SKIPPED, says)
+        return
+    yield from check_dialplan.judge(entries, agi, listen, announced=announced)
 
 
 def _fastagi(listen: Address) -> Finding:
@@ -85,9 +97,7 @@ def _ami(settings: Settings, *, announced: int) -> Iterator[Finding]:
             version = ami.banner.version if ami.banner else "?"
             yield _finding("AMI login", Level.OK, f"{where} lets {settings.ami_user} in (AMI {version})")
             yield from _rights(ami)
-            entries, _ = ami.ask_list("ShowDialPlan")
-            agi = ami.ask("Getvar", ("Variable", "ZVONOK_AGI")).headers.get("Value")
-            yield from check_dialplan.judge(entries, agi, settings.agi_listen, announced=announced)
+            yield from _dialplan(ami, settings.agi_listen, announced)
     except (OSError, NotAmi, AmiSilenceError) as exc:
         todo = "is Asterisk running, `enabled = yes` in manager.conf, and are ZVONOK_AMI_HOST and _PORT its address?"
         yield _finding("AMI", Level.FAILED, f"{where}: {exc}", todo)

@@ -112,8 +112,13 @@ def test_check_as_somebody_else_says_whom_to_run_it_as(installed: Host) -> None:
     assert "run this as root" in done.stdout
 
 
-async def test_a_call_shows_its_card_to_its_owner_alone(installed: Host) -> None:
+async def test_a_call_shows_its_card_to_its_owner_alone_and_is_a_story_in_the_journal(installed: Host) -> None:
     await one_call(installed)
+    journal = installed.container.journal("zvonok-tap")
+    call_id = re.findall(r"call (\S+): ended", journal)[-1]
+    told = re.findall(rf"call {re.escape(call_id)}: (\w+)", journal)
+    assert list(dict.fromkeys(told)) == ["ringing", "talking", "ended"]
+    assert DEALER[-10:] not in journal
 
 
 async def test_every_metric_that_alerts_panels_and_docs_name_is_there_and_every_other_is_named(installed: Host) -> None:
