@@ -44,6 +44,14 @@ bench: $(VENV)/.test-stamp ## how fast it is here, against targets and peers (ON
 fuzz: $(VENV)/.test-stamp ## hostile inputs for every parser, MINUTES=10 (TARGET=name: one of them); keeps what it finds
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(TARGET),--target $(TARGET))
 
+.PHONY: faults
+faults: $(VENV)/.test-stamp ## every fault in every phase of a call, with a table of how fast each card was right again
+	@$(BIN)/python -m pytest -q tests/faults/test_matrix.py
+
+.PHONY: soak
+soak: $(VENV)/.test-stamp ## MINUTES=10 of 50 calls a second while everything breaks; what was lost, doubled, told to others
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
+
 .PHONY: test-tools
 test-tools: ## install what the tests use beside Python (Debian, as root)
 	@tests/install-tools

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ANNOUNCED_WAIT_MS: Final = 2_000
 """A card that an announcement opened ends if AMI does not show the channel within this time."""
-EARLY_WAIT_MS: Final = 4_000
+EARLY_WAIT_MS: Final = 15_000
 """An announcement waits so long for AMI to show its channel: longer than a dead AMI connection looks alive."""
 LATE_WAIT_MS: Final = 1_000
 """The same for one that is older than the AMI connection: the list of channels that follows the login will tell."""
@@ -143,6 +143,13 @@ class Announcements:
         if party.announcement is not None:
             party.announcement.began_at = fact.at
         tracker.gone(party)
+
+    def lost(self, party: Party) -> None:
+        """AMI was lost between the announcement and its dial, and now the channel is gone: a phone may have rung."""
+        if party.announced is not None and not party.dialled and party.announcement is None and party.leg is None:
+            self._count(party, at_once=True)
+            if party.announcement is not None:
+                party.announcement.began_at = party.created_at
 
     def ami_is_down(self) -> None:
         """Nobody will show their channels now: they count at once."""

@@ -30,6 +30,8 @@ class Ownership:
         self._questions: Questions[Leg] = Questions(AskOwners)
         self._undecided: list[Leg] = []
         self._unresolved: dict[str, Leg] = {}
+        self._decided: dict[str, Leg] = {}
+        """Those on record whose owners are known by now: few, where in a long outage the others are many."""
 
     def __len__(self) -> int:
         return len(self._questions) + len(self._undecided) + len(self._unresolved)
@@ -92,6 +94,8 @@ class Ownership:
         if leg in self._undecided:
             self._undecided.remove(leg)
         leg.owners = owners
+        if leg.unresolved_id is not None:
+            self._decided[leg.unresolved_id] = leg
         if leg.kind is not LegKind.TAKEN or leg.talked_at is not None:
             self._episodes.attach(leg, owners)
         if any(episode.shown is None for episode in leg.episodes) and _on_record(leg.call):
@@ -152,12 +156,16 @@ class Ownership:
         if leg.unresolved_id is None:
             leg.unresolved_id = self._new_id()
             self._unresolved[leg.unresolved_id] = leg
+            if leg.owners is not None:
+                self._decided[leg.unresolved_id] = leg
             self._out.append(unresolved(leg, leg.unresolved_id))
 
     def remembered(self, leg: Leg, unresolved_id: str) -> None:
         """After a restart: this leg is on record."""
         leg.unresolved_id = unresolved_id
         self._unresolved[unresolved_id] = leg
+        if leg.owners is not None:
+            self._decided[unresolved_id] = leg
 
     def keep_unresolved(self, changed: Iterable[Leg]) -> None:
         """Bring the records of those among `changed` that are still on record up to date."""
@@ -167,10 +175,10 @@ class Ownership:
 
     def say_resolved(self) -> None:
         """Close the records of legs whose owners are known and have been told."""
-        for unresolved_id, leg in list(self._unresolved.items()):
+        for unresolved_id, leg in list(self._decided.items()):
             told = leg.owners is not None and all(episode.shown is not None for episode in leg.episodes)
             if told and (leg.kind is not LegKind.TAKEN or not leg.open or leg.episodes):
-                del self._unresolved[unresolved_id]
+                del self._unresolved[unresolved_id], self._decided[unresolved_id]
                 leg.unresolved_id = None
                 self._out.append(Resolved(unresolved_id=unresolved_id))
 

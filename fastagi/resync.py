@@ -80,6 +80,6 @@ def _begin(tracker: "Tracker", row: ListedChannel, party: Party, now: int) -> No
     caller.dialled = True
     tracker.announcements.dialled(chain(caller))
     leg = tracker.begin(LegKind.DIALLED, party, caller, leg_number(party.name, row.dial_string), queue=caller.queue)
-    leg.began_at = max(0, now - row.duration_ms)
+    leg.began_at = max(0, now - row.duration_ms - 1)  # it was there before the list, however short the time
     if not party.is_local:  # behind a Local channel one phone may have two legs here
         tracker.group(leg)

@@ -422,6 +422,7 @@ class Tracker:
     def lose(self, party: Party) -> None:
         """The channel is gone, and nobody knows how."""
         self.board.counters["channels_lost"] += party.seen_at > 0  # a restored one may have ended long ago
+        self.announcements.lost(party)
         self.gone(party)
 
     def gone(self, party: Party) -> None:

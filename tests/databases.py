@@ -1,9 +1,10 @@
 """Databases for the tests: one real server a session, and for each test a fresh database in a few milliseconds.
 
 `bare_database_url` is an empty database; `database_url` is one with our migrations, copied from a template;
-`own_postgres` is a server of the test's own, to be restarted, frozen and killed.
+`own_postgres` is a server of the test's own, to be restarted, frozen and killed (`module_postgres`: of the file's).
 """
 
+import contextlib
 import itertools
 import shutil
 import tempfile
@@ -92,11 +93,25 @@ def _server_template() -> Iterator[Path]:
 @pytest.fixture
 def own_postgres(_server_template: Path) -> Iterator[Postgres]:
     """A running server for this test alone; its database `postgres` has our migrations."""
+    with copied_server(_server_template) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def module_postgres(_server_template: Path) -> Iterator[Postgres]:
+    """The same for all tests of a file."""
+    with copied_server(_server_template) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def copied_server(template: Path) -> Iterator[Postgres]:
+    """A running server with a copy of the stopped one's data."""
     directory = Path(tempfile.mkdtemp(prefix="zvonok-pgown-"))
     server = Postgres(directory, options=NOT_DURABLE)
     try:
-        shutil.copytree(_server_template / "data", directory / "data")
-        status = (_server_template / "data").stat()
+        shutil.copytree(template / "data", directory / "data")
+        status = (template / "data").stat()
         for path in (directory, *directory.rglob("*")):
             shutil.chown(path, status.st_uid, status.st_gid)
         server.start()

@@ -61,6 +61,11 @@ class Zvonok:
         }
         return inherited | self.settings
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The running processes, by name."""
+        return {name: process.pid for name, process in self._processes.items()}
+
     def start(self, *names: str) -> None:
         """Start these processes (default: all) and wait until each is ready. Raises RuntimeError with its log."""
         for name in names or NAMES:

@@ -12,6 +12,8 @@ import aiohttp
 from notifier.auth import issue
 from tests.notifiers import AUTH_SECRET
 
+_IMPATIENT = aiohttp.ClientWSTimeout(ws_close=0.1)
+
 
 class Page:
     """One user's page at the notifier's `url`.
@@ -22,23 +24,30 @@ class Page:
 
     def __init__(self, session: aiohttp.ClientSession, url: str, user_id: int) -> None:
         self._session, self._url, self.user_id = session, url, user_id
+        self._trust: asyncio.Timeout | None = None
         self.cards: dict[str, dict[str, Any]] = {}
         self.frames = 0
         self.strangers: list[dict[str, Any]] = []
         self.closes: list[int | None] = []
         self.ready = asyncio.Event()
-        self.asleep = asyncio.Event()
         self._news = asyncio.Condition()
 
     async def follow(self) -> None:
         """Stay connected until cancelled."""
         while True:
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
-                async with self._session.ws_connect(f"{self._url}/ws", timeout=aiohttp.ClientWSTimeout()) as ws:
-                    await self._talk(ws)
-                    self.closes.append(ws.close_code)
+                async with asyncio.timeout(None) as self._trust:
+                    async with self._session.ws_connect(f"{self._url}/ws", timeout=_IMPATIENT) as ws:
+                        await self._talk(ws)
+                        self.closes.append(ws.close_code)
+            self._trust = None
             self.ready.clear()
             await asyncio.sleep(random.uniform(0.05, 0.5))
+
+    def wake(self) -> None:
+        """The computer was asleep: the connection is not trusted any more (as notifier/client/core/clock.js has it)."""
+        if self._trust is not None:
+            self._trust.reschedule(0)
 
     async def _talk(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         token = issue(AUTH_SECRET, self.user_id, lifetime_s=3600)
@@ -48,7 +57,9 @@ class Page:
                 await self._heard(json.loads(message.data))
 
     async def _heard(self, news: dict[str, Any]) -> None:
-        calls = [news["call"]] if news["type"] == "call" else news.get("calls", [])
+        if news["type"] not in ("call", "snapshot"):
+            return
+        calls = [news["call"]] if news["type"] == "call" else news["calls"]
         for call in calls:
             self.frames += 1
             if call["user_id"] != self.user_id:

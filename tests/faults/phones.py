@@ -4,94 +4,147 @@ Nothing of the diary comes from Zvonok. What Asterisk says of a call is a record
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+import msgspec
 
 from demo.calls import Line, RecordedCall, recorded_calls
 from demo.pbx import Pbx
 from zvonok.call import wall_ms
 
-Outcome = Literal["answered", "missed"]
+Outcome = Literal["answered", "missed", "group", "busy"]
+PHONES: Final[dict[Outcome, int]] = {"answered": 1, "missed": 1, "group": 3, "busy": 1}
+"""How many phones ring in a call of each kind."""
+_WHO_ANSWERS: Final = {"answered": 0, "group": 1}
 
 
-class PhoneCall:
-    """One call to one user's phone; times are Unix milliseconds of what the phone did, None while it has not."""
+class Span(msgspec.Struct, frozen=True):
+    """When something happened at the PBX: not before `began`, and it was over at `done` (Unix ms)."""
 
-    def __init__(self, pbx: Pbx, user_id: int, number: str, recording: RecordedCall, *, caller: str) -> None:
+    began: int
+    done: int
+
+
+class Phone:
+    """One owner's phone in one call: what it did, and when. None: it has not."""
+
+    def __init__(self, user_id: int, number: str) -> None:
         self.user_id = user_id
         self.number = number
-        self.caller = caller
-        self.rang_at: int | None = None
-        self.answered_at: int | None = None
-        self.ended_at: int | None = None
-        self._pbx = pbx
-        self._steps = _steps(list(recording.replay(caller, [number])))
+        self.rang: Span | None = None
+        self.answered: Span | None = None
+        self.ended: Span | None = None
+        self.reason: str | None = None
 
     @property
     def state(self) -> str:
         """What the phone does now."""
-        return "ended" if self.ended_at else "talking" if self.answered_at else "ringing"
+        return "ended" if self.ended else "talking" if self.answered else "ringing"
+
+    def end(self, when: Span, reason: str) -> None:
+        """It is silent again."""
+        if self.ended is None:
+            self.ended, self.reason = when, reason
+
+
+class PhoneCall:
+    """One call from `caller` to one or several phones."""
+
+    def __init__(
+        self, pbx: Pbx, phones: Sequence[Phone], recording: RecordedCall, outcome: Outcome, *, caller: str
+    ) -> None:
+        self.caller = caller
+        self.outcome = outcome
+        self.phones = tuple(phones)
+        who = _WHO_ANSWERS.get(outcome)
+        self.answerer = None if who is None else phones[who]
+        self._pbx = pbx
+        self._steps = _steps(list(recording.replay(caller, [phone.number for phone in phones])))
+        self._busy = asyncio.Lock()
+
+    @property
+    def over(self) -> bool:
+        """Whether every phone of it is silent again."""
+        return all(phone.ended for phone in self.phones)
 
     async def ring(self) -> None:
-        """The caller dials; the phone rings."""
-        await self._play()
-        self.rang_at = wall_ms()
+        """The caller dials; the phones ring."""
+        when = await self._play()
+        for phone in self.phones:
+            phone.rang = when
 
     async def answer(self) -> None:
-        """The owner picks up."""
-        await self._play()
-        self.answered_at = wall_ms()
+        """The one who answers picks up; the others' phones are silent."""
+        async with self._busy:
+            if self.answerer is None or self.answerer.answered or not self._steps:
+                return
+            when = await self._play()
+            self.answerer.answered = when
+            for phone in self.phones:
+                if phone is not self.answerer:
+                    phone.end(when, "answered_elsewhere")
 
     async def hang_up(self) -> None:
-        """The end of the call: the caller gives up, or it is answered (at the latest now) and over."""
-        if len(self._steps) > 1:
-            await self.answer()
-        await self._play()
-        self.ended_at = wall_ms()
+        """The end: the caller gives up, the phone is busy, or it is answered (at the latest now) and over."""
+        await self.answer()
+        async with self._busy:
+            if not self._steps:
+                return
+            when = await self._play()
+            for phone in self.phones:
+                phone.end(when, "completed" if phone.answered else "busy" if self.outcome == "busy" else "missed")
 
     def vanish(self) -> None:
         """The PBX was killed with this call in it."""
-        self.ended_at = wall_ms()
+        now = wall_ms()
+        for phone in self.phones:
+            phone.end(Span(now, now), "unknown")
         self._steps.clear()
 
-    async def _play(self) -> None:
+    async def _play(self) -> Span:
+        began = wall_ms()
         for line in self._steps.pop(0):
             await self._pbx.play(line)
+        return Span(began, wall_ms())
 
 
 class Phones:
     """Every user's phone. `numbers`: user id -> his number; `diary`: every call that was placed."""
 
-    def __init__(self, pbx: Pbx, numbers: dict[int, str], callers: Sequence[str]) -> None:
+    def __init__(self, pbx: Pbx, numbers: dict[int, str], callers: Iterable[str]) -> None:
+        """`callers`: who calls, one number a call."""
         self._pbx = pbx
         self._numbers = numbers
-        self._callers = callers
-        answered, missed, *_ = recorded_calls()
-        self._recordings: dict[Outcome, RecordedCall] = {"answered": answered, "missed": missed}
+        self._callers = iter(callers)
+        answered, missed, group, busy, *_ = recorded_calls()
+        self._recordings: dict[Outcome, RecordedCall] = {
+            "answered": answered, "missed": missed, "group": group, "busy": busy,
+        }  # fmt: skip
         self.diary: list[PhoneCall] = []
 
-    async def call(self, user_id: int, outcome: Outcome = "answered") -> PhoneCall:
-        """A call to this user that rings now. `outcome`: whether it will be answered or the caller will give up."""
-        caller = self._callers[len(self.diary) % len(self._callers)]
-        recording = self._recordings[outcome]
-        call = PhoneCall(self._pbx, user_id, self._numbers[user_id], recording, caller=caller)
+    async def call(self, *users: int, outcome: Outcome = "answered") -> PhoneCall:
+        """A call to these users that rings now. `outcome`: who will answer it, if anybody."""
+        phones = [Phone(user, self._numbers[user]) for user in users]
+        call = PhoneCall(self._pbx, phones, self._recordings[outcome], outcome, caller=next(self._callers))
         self.diary.append(call)
         await call.ring()
         return call
 
     async def hang_up_all(self) -> None:
         """Every call ends that has not, one way or another."""
-        await asyncio.gather(*(call.hang_up() for call in self.diary if call.ended_at is None))
+        await asyncio.gather(*(call.hang_up() for call in self.diary if not call.over))
 
 
 def _steps(lines: list[Line]) -> list[list[Line]]:
-    """The recording cut after the phone rings, and after it was answered (if it is)."""
-    rings = 1 + max(
-        index
-        for index, line in enumerate(lines)
-        if line.headers.get("Event") in ("Newstate", "DialState")
-        and "5" in (line.headers.get("ChannelState"), line.headers.get("DestChannelState"))
-    )
-    bridged = [index for index, line in enumerate(lines) if line.headers.get("Event") == "BridgeEnter"]
-    cuts = [rings, *([bridged[-1] + 1] if bridged else [])]
+    """The recording cut after the last phone rings, and after it was answered (if it is)."""
+    events = [line.headers for line in lines]
+    rings = [index for index, headers in enumerate(events) if _rings(headers)]
+    bridged = [index for index, headers in enumerate(events) if headers.get("Event") == "BridgeEnter"]
+    cuts = [*([rings[-1] + 1] if rings else []), *([bridged[-1] + 1] if bridged else [])]
     return [lines[start:end] for start, end in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
+
+
+def _rings(headers: dict[str, str]) -> bool:
+    states = (headers.get("ChannelState"), headers.get("DestChannelState"))
+    return headers.get("Event") in ("Newstate", "DialState") and "5" in states

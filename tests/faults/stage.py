@@ -5,9 +5,12 @@ The PBX is the stand-in (real AMI, real AGI, a real Asterisk's words); its phone
 
 import asyncio
 import contextlib
+import itertools
+import os
 import signal
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -24,11 +27,18 @@ from tests.levels import within
 from zvonok.settings import Address
 
 _PBX_SECRET: Final = "secret of the stand-in PBX"
-DEALERS: Final = tuple(f"7905000{number:04}" for number in range(20))
+_DEALERS: Final = 20
+_ROWS: Final = """
+    SELECT call_id, user_id, line_number, caller_number, state, reason, answered_by,
+      round(extract(epoch FROM ring_started_at) * 1000)::bigint AS rang,
+      round(extract(epoch FROM answered_at) * 1000)::bigint AS answered,
+      round(extract(epoch FROM ended_at) * 1000)::bigint AS ended
+    FROM public.calls
+"""
 
 
 class Stage:
-    """Everything that a test of faults needs. `pages` has one page for each user, by user id."""
+    """Everything that a test of faults needs: the processes, the PBX with its phones, and the networks between."""
 
     def __init__(self, zvonok: Zvonok, postgres: Postgres, pbx: Pbx, phones: Phones) -> None:
         self.zvonok, self.postgres, self.pbx, self.phones = zvonok, postgres, pbx, phones
@@ -36,10 +46,11 @@ class Stage:
         self.ami: Network
         self.intake: Network
         self.users: Network
+        self.session: aiohttp.ClientSession
 
-    async def start(self, name: str) -> None:
-        """Start the process `name` and wait until it says that it is ready."""
-        await asyncio.to_thread(self.zvonok.start, name)
+    async def start(self, *names: str) -> None:
+        """Start these processes and wait until each says that it is ready."""
+        await asyncio.to_thread(self.zvonok.start, *names)
 
     async def stop(self, name: str) -> None:
         """SIGTERM."""
@@ -53,20 +64,46 @@ class Stage:
         """SIGCONT."""
         freeze(self.postgres, signal.SIGCONT)
 
-    async def rows(self) -> list[dict[str, Any]]:
-        """The history."""
-        return await asyncio.to_thread(self._rows)
+    def wake_pages(self) -> None:
+        """Every user's computer wakes up."""
+        for page in self.pages.values():
+            page.wake()
 
-    def _rows(self) -> list[dict[str, Any]]:
+    @contextlib.asynccontextmanager
+    async def watching(self, users: Iterable[int]) -> AsyncIterator[dict[int, Page]]:
+        """A page of each of these users, in `pages` as well, for as long as the block runs."""
+        url = f"http://127.0.0.1:{self.users.port}"
+        pages = {user: Page(self.session, url, user) for user in users}
+        self.pages |= pages
+        following = [asyncio.create_task(page.follow()) for page in pages.values()]
+        try:
+            async with asyncio.timeout(within(30)):
+                await asyncio.gather(*(page.ready.wait() for page in pages.values()))
+            yield pages
+        finally:
+            for user in pages:
+                del self.pages[user]
+            for task in following:
+                task.cancel()
+            await asyncio.wait(following)
+
+    async def in_step(self, seconds: float = 15, *, lookups: bool = True) -> None:
+        """Wait until the tap follows the PBX, reaches the notifier, and has its lookups answered (unless False)."""
+        async with asyncio.timeout(within(seconds)):
+            while not await asyncio.to_thread(in_step, self.zvonok, lookups=lookups):
+                await asyncio.sleep(0.05)
+
+    async def rows(self, users: Iterable[int] | None = None) -> list[dict[str, Any]]:
+        """The history, of these users or of all."""
+        return await asyncio.to_thread(self._rows, None if users is None else list(users))
+
+    def _rows(self, users: list[int] | None) -> list[dict[str, Any]]:
         with psycopg.connect(self.postgres.url(), row_factory=psycopg.rows.dict_row) as connection:
-            return connection.execute(
-                "SELECT *, extract(epoch FROM ring_started_at) * 1000 AS rang,"
-                " extract(epoch FROM answered_at) * 1000 AS answered, extract(epoch FROM ended_at) * 1000 AS ended"
-                " FROM public.calls ORDER BY id"
-            ).fetchall()
+            where = "WHERE %s::bigint[] IS NULL OR user_id = ANY(%s) ORDER BY id"
+            return connection.execute(f"{_ROWS} {where}", (users, users)).fetchall()  # type: ignore[arg-type]
 
     async def metric(self, name: str) -> float:
-        """One of the tap's metrics."""
+        """One of the tap's metrics. Raises OSError while it does not answer."""
         text = await asyncio.to_thread(self._metrics)
         return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"zvonok_tap_{name} "))
 
@@ -75,26 +112,32 @@ class Stage:
         with urllib.request.urlopen(url, timeout=within(2)) as answer:
             return str(answer.read().decode())
 
-    async def settled(self, seconds: float = 5) -> None:
-        """Wait until no call is live, nothing waits to be sent, and the history has everything."""
+    def memory(self) -> dict[str, int]:
+        """The processes' resident memory in MB, by name."""
+        page = os.sysconf("SC_PAGE_SIZE")
+        return {
+            name: int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page >> 20
+            for name, pid in self.zvonok.pids.items()
+        }
+
+    async def settled(self, seconds: float = 10) -> None:
+        """Wait until no call is live, nothing waits to be sent, and the history takes what it gets."""
         async with asyncio.timeout(within(seconds)):
             while True:
                 with contextlib.suppress(OSError):
-                    waiting = [await self.metric(name) for name in ("live_calls", "states_waiting", "history_behind")]
-                    # A row that is not final is one that the history follower has not come to yet.
-                    if not any(waiting) and all(row["state"] == "ended" for row in await self.rows()):
+                    if not any([await self.metric(n) for n in ("live_calls", "states_waiting", "history_behind")]):
                         return
                 await asyncio.sleep(0.1)
 
 
 @contextlib.asynccontextmanager
-async def staged(postgres: Postgres, users: int, *, watched: Sequence[int] | None = None) -> AsyncIterator[Stage]:
-    """A stage with so many users, each with a phone and (those in `watched`, default all) a page."""
+async def staged(postgres: Postgres, users: int) -> AsyncIterator[Stage]:
+    """A stage on which user 1 to `users` each have a phone. Every call has a caller's number of its own."""
     numbers = {user: str(20_000 + user) for user in range(1, users + 1)}
     _fill(postgres.url(), numbers)
-    agi_port, intake_port, http_port = free_port(), free_port(), free_port()
+    agi_port, intake_port, http_port, ami_port = free_port(), free_port(), free_port(), free_port()
     pbx = Pbx(user="zvonok", secret=_PBX_SECRET, agi=Address("127.0.0.1", agi_port))
-    ami_port = free_port()
+    callers = (f"7905{number:07}" for number in itertools.count())
     async with contextlib.AsyncExitStack() as stack:
         serving = asyncio.create_task(pbx.serve("127.0.0.1", ami_port))
         stack.callback(serving.cancel)
@@ -114,30 +157,26 @@ async def staged(postgres: Postgres, users: int, *, watched: Sequence[int] | Non
         )
         zvonok = await asyncio.to_thread(context.__enter__)
         stack.push_async_callback(asyncio.to_thread, context.__exit__, None, None, None)
-        stage = Stage(zvonok, postgres, pbx, Phones(pbx, numbers, [*DEALERS, "84955550123"]))
+        stage = Stage(zvonok, postgres, pbx, Phones(pbx, numbers, callers))
         stage.ami, stage.intake, stage.users = ami, intake, people
-        session = await stack.enter_async_context(
+        stage.session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
         )
-        for user in numbers if watched is None else watched:
-            page = stage.pages[user] = Page(session, f"http://127.0.0.1:{people.port}", user)
-            following = asyncio.create_task(page.follow())
-            stack.callback(following.cancel)
-        async with asyncio.timeout(within(15)):
-            await asyncio.gather(*(page.ready.wait() for page in stage.pages.values()))
-            while not await asyncio.to_thread(in_step, zvonok):
-                await asyncio.sleep(0.05)
+        await stage.in_step()
         yield stage
 
 
 def _fill(url: str, numbers: dict[int, str]) -> None:
+    """The users with their phones, and some callers whom the CRM knows; whoever is there already stays."""
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO users (id, name) VALUES (%s, %s)", [(u, f"User {u}") for u in numbers])
-        cursor.executemany(
-            "INSERT INTO user_phones (user_id, phone_number, phone_type) VALUES (%s, %s, 'desk')", list(numbers.items())
-        )
+        known = {row[0] for row in cursor.execute("SELECT id FROM users").fetchall()}
+        new = [(user, number) for user, number in numbers.items() if user not in known]
+        cursor.executemany("INSERT INTO users (id, name) VALUES (%s, %s)", [(u, f"User {u}") for u, _ in new])
+        cursor.executemany("INSERT INTO user_phones (user_id, phone_number, phone_type) VALUES (%s, %s, 'desk')", new)
+        if known:
+            return
         cursor.execute("INSERT INTO companies (id, name) VALUES (1, 'Company')")
-        dealers = list(enumerate(DEALERS, 1))
+        dealers = [(number + 1, f"7905{number:07}") for number in range(_DEALERS)]
         cursor.executemany(
             "INSERT INTO dealers (id, name, company_id) VALUES (%s, %s, 1)", [(i, f"Dealer {i}") for i, _ in dealers]
         )

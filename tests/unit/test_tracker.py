@@ -99,6 +99,35 @@ def test_an_old_announcement_opens_no_card_even_with_ami_down(pbx: Pbx) -> None:
     assert at.story(1) == ["unknown"]
 
 
+def test_a_call_whose_dial_was_missed_and_that_is_gone_is_in_the_history(pbx: Pbx) -> None:
+    at = desk()
+    caller = pbx.caller()
+    at.feed(new(caller), announced(caller, "101"), AmiDown())
+    began = at.now - 2
+    at.wait(1_000)
+    at.feed(AmiUp())
+    for _ in range(2):
+        at.wait(600)
+        at.feed(ChannelsListed(rows=(), asked_at=at.now))
+    assert at.story(1) == ["unknown"]
+    assert at.only(1).ring_started_at == began
+
+
+def test_a_list_that_shows_at_once_that_he_answered_makes_no_second_card(pbx: Pbx) -> None:
+    at = desk(ami_up=False)
+    caller = pbx.caller()
+    phone = pbx.channel("PJSIP/101", of=caller, shows=caller.caller_number)
+    at.feed(announced(caller, "101"))
+    at.wait(600)
+    rows = (
+        ListedChannel(channel=caller, application="Dial", bridge_id="b1"),
+        ListedChannel(channel=phone, application="AppDial", bridge_id="b1"),
+    )
+    at.feed(AmiUp(), ChannelsListed(rows=rows, asked_at=at.now + 2))
+    assert at.story(1) == ["ringing", "talking"]
+    assert len(at.episodes(1)) == 1
+
+
 def test_an_announcement_that_waited_belongs_to_the_call_that_ami_shows(pbx: Pbx) -> None:
     at = desk(ami_up=False)
     caller, phone = pbx.caller(), pbx.channel("PJSIP/101")
