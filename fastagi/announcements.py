@@ -68,6 +68,17 @@ class Announcements:
         self._early.pop(uniqueid, None)
         self._unknown.pop(uniqueid, None)
 
+    def hung_up(self, uniqueid: str) -> None:
+        """A channel is gone of which AMI had not told before."""
+        early = self._early.pop(uniqueid, None)
+        if early is not None:
+            self._never_shown(early[0])
+
+    def ami_is_up(self) -> None:
+        """What waits was announced before: the list of channels will tell."""
+        until = self._tracker.now + LATE_WAIT_MS
+        self._early = {uniqueid: (fact, min(wait, until)) for uniqueid, (fact, wait) in self._early.items()}
+
     def _take(self, party: Party, fact: Announced) -> None:
         if _was_taken(party, fact):
             return

@@ -40,6 +40,8 @@ class Answering:
         self._episodes = episodes
         self._note = note
         self._waiting: dict[int, Leg] = {}
+        self.unlisted_since: int | None = None
+        """When AMI came up, while no list of channels has told yet what happened before."""
         self.changed: list[Leg] = []
         """Legs that talked or ended since this was last cleared."""
 
@@ -110,7 +112,10 @@ class Answering:
         self.settle(leg, now)
 
     def finish(self, leg: Leg, reason: Reason, now: int, *, by: Leg | None = None) -> None:
-        """The leg has ended for `reason`."""
+        """The leg has ended for `reason`; it may have been answered before AMI came up, if no list has told yet."""
+        unlisted = self.unlisted_since is not None and leg.began_at < self.unlisted_since
+        if unlisted and reason is Reason.MISSED and leg.status is None and leg.talked_at is None:
+            reason = Reason.UNKNOWN
         leg.ended_at = now
         leg.reason = reason
         leg.answered_by = by

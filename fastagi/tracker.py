@@ -262,11 +262,12 @@ class Tracker:
 
     def _hung_up(self, fact: HungUp) -> None:
         uniqueid = fact.channel.uniqueid
-        self.announcements.forget(uniqueid)
         party = self.board.end(uniqueid, self.now)
         if party is None:
             self.board.counters["unknown_hangups"] += 1
+            self.announcements.hung_up(uniqueid)
             return
+        self.announcements.forget(uniqueid)
         self.answering.hung_up(party, fact.cause, self.now)
         self._closing[id(party.call)] = party.call
 
@@ -402,6 +403,8 @@ class Tracker:
 
     def _ami_is_up(self, _: AmiUp) -> None:
         self.ami_up, self.ami_up_at = True, self.now
+        self.answering.unlisted_since = self.now
+        self.announcements.ami_is_up()
 
     def _ami_is_down(self, _: AmiDown) -> None:
         self.ami_up = False
@@ -418,6 +421,7 @@ class Tracker:
 
     def _channels_listed(self, fact: ChannelsListed) -> None:
         resync.apply(self, fact, self.now)
+        self.answering.unlisted_since = None
 
     def lose(self, party: Party) -> None:
         """The channel is gone, and nobody knows how."""

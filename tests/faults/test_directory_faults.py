@@ -1,6 +1,7 @@
 """The directory while its database restarts, freezes or is away: every call goes on within the budget."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -214,7 +215,8 @@ def freeze(server: Postgres, number: signal.Signals) -> None:
     """SIGSTOP or SIGCONT the server and all its backends."""
     children = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent(int(pid)) == server.pid]
     for pid in [server.pid, *children]:
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):  # a backend may end meanwhile
+            os.kill(pid, number)
 
 
 def _parent(pid: int) -> int:

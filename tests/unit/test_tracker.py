@@ -128,6 +128,25 @@ def test_a_list_that_shows_at_once_that_he_answered_makes_no_second_card(pbx: Pb
     assert len(at.episodes(1)) == 1
 
 
+def test_a_hangup_before_the_list_does_not_say_that_nobody_had_answered(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.restart()
+    at.feed(hangup(phone), hangup(caller))
+    assert at.story(1) == ["ringing", "unknown"]
+
+
+@pytest.mark.parametrize("age", [1_000, 8_000])
+def test_a_late_announcement_whose_call_hangs_up_before_the_list_is_in_the_history(pbx: Pbx, age: int) -> None:
+    at = desk(ami_up=False)
+    caller = pbx.caller()
+    fact = announced(caller, "101", at=at.now)
+    at.wait(age)
+    at.feed(fact, AmiUp(), hangup(caller))
+    assert at.story(1)[-1] == "unknown"
+    assert len(at.episodes(1)) == 1
+
+
 def test_an_announcement_that_waited_belongs_to_the_call_that_ami_shows(pbx: Pbx) -> None:
     at = desk(ami_up=False)
     caller, phone = pbx.caller(), pbx.channel("PJSIP/101")
