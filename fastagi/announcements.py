@@ -17,7 +17,7 @@ ANNOUNCED_WAIT_MS: Final = 2_000
 EARLY_WAIT_MS: Final = 15_000
 """An announcement waits so long for AMI to show its channel: longer than a dead AMI connection looks alive."""
 LATE_WAIT_MS: Final = 1_000
-"""The same for one that is older than the AMI connection: the list of channels that follows the login will tell."""
+"""The same for one that is older than the AMI connection, once the lists after the login have told what there is."""
 STALE_MS: Final = 5_000
 """An announcement older than this opens no card by itself: its call may be over."""
 
@@ -44,7 +44,8 @@ class Announcements:
         party = board.parties.get(fact.uniqueid)
         stale = 0 < fact.at < now - STALE_MS
         if party is None and (stale or (tracker.ami_up and not fact.now)):
-            wait = LATE_WAIT_MS if 0 < fact.at < tracker.ami_up_at else EARLY_WAIT_MS
+            in_step = tracker.ami_up and tracker.answering.unlisted_since is None
+            wait = LATE_WAIT_MS if in_step and 0 < fact.at < tracker.ami_up_at else EARLY_WAIT_MS
             self._early[fact.uniqueid] = (fact, now + wait)
             return
         if party is None:
@@ -74,10 +75,12 @@ class Announcements:
         if early is not None:
             self._never_shown(early[0])
 
-    def ami_is_up(self) -> None:
-        """What waits was announced before: the list of channels will tell."""
-        until = self._tracker.now + LATE_WAIT_MS
-        self._early = {uniqueid: (fact, min(wait, until)) for uniqueid, (fact, wait) in self._early.items()}
+    def listed(self, asked_at: int) -> None:
+        """The channels that there were at `asked_at` are known: what was announced before AMI came up is over."""
+        for uniqueid, (fact, _until) in list(self._early.items()):
+            if 0 < fact.at < min(self._tracker.ami_up_at, asked_at):
+                del self._early[uniqueid]
+                self._never_shown(fact)
 
     def _take(self, party: Party, fact: Announced) -> None:
         if _was_taken(party, fact):

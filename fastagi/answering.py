@@ -41,7 +41,7 @@ class Answering:
         self._note = note
         self._waiting: dict[int, Leg] = {}
         self.unlisted_since: int | None = None
-        """When AMI came up, while no list of channels has told yet what happened before."""
+        """When AMI came up, until the second list of channels has told what happened before."""
         self.changed: list[Leg] = []
         """Legs that talked or ended since this was last cleared."""
 
@@ -112,7 +112,7 @@ class Answering:
         self.settle(leg, now)
 
     def finish(self, leg: Leg, reason: Reason, now: int, *, by: Leg | None = None) -> None:
-        """The leg has ended for `reason`; it may have been answered before AMI came up, if no list has told yet."""
+        """The leg has ended for `reason`; it may have been answered before AMI came up, unless the lists have told."""
         unlisted = self.unlisted_since is not None and leg.began_at < self.unlisted_since
         if unlisted and reason is Reason.MISSED and leg.status is None and leg.talked_at is None:
             reason = Reason.UNKNOWN

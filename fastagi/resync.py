@@ -28,13 +28,14 @@ def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
             party.missing_since = fact.asked_at
         elif fact.asked_at - party.missing_since >= APART_MS:
             tracker.lose(party)
-    quiet = []
+    quiet, busy = [], []
     for row in fact.rows:
         known = board.parties.get(row.channel.uniqueid)
         if known is None and board.has_ended(row.channel.uniqueid):
             continue
         if known is not None and known.seen_at >= fact.asked_at:
             known.missing_since = None
+            busy.append((row, known))
             continue
         restored = known is not None and known.seen_at == 0
         seen = tracker.see(row.channel)
@@ -47,10 +48,11 @@ def apply(tracker: "Tracker", fact: ChannelsListed, now: int) -> None:
             quiet.append((row, seen))
     for row, party in quiet:
         _place(tracker, row, party)
-    for row, party in quiet:
+    # Events say where a busy channel is now, but not that it was dialled before AMI came up.
+    for row, party in [*quiet, *busy]:
         if party.leg is None and row.application in _CALLED:
             _begin(tracker, row, party, now)
-    for _, party in quiet:
+    for _, party in [*quiet, *busy]:
         if party.bridge is not None:
             tracker.answering.check(party, now)
     for call in set(board.calls.values()):

@@ -404,7 +404,6 @@ class Tracker:
     def _ami_is_up(self, _: AmiUp) -> None:
         self.ami_up, self.ami_up_at = True, self.now
         self.answering.unlisted_since = self.now
-        self.announcements.ami_is_up()
 
     def _ami_is_down(self, _: AmiDown) -> None:
         self.ami_up = False
@@ -421,7 +420,9 @@ class Tracker:
 
     def _channels_listed(self, fact: ChannelsListed) -> None:
         resync.apply(self, fact, self.now)
-        self.answering.unlisted_since = None
+        self.announcements.listed(fact.asked_at)
+        if fact.asked_at >= self.ami_up_at + resync.APART_MS:
+            self.answering.unlisted_since = None
 
     def lose(self, party: Party) -> None:
         """The channel is gone, and nobody knows how."""

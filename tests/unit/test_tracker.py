@@ -128,6 +128,17 @@ def test_a_list_that_shows_at_once_that_he_answered_makes_no_second_card(pbx: Pb
     assert len(at.episodes(1)) == 1
 
 
+def test_a_phone_that_is_busy_while_the_list_comes_was_dialled_all_the_same(pbx: Pbx) -> None:
+    at = desk(ami_up=False)
+    caller = pbx.caller()
+    phone = pbx.channel("PJSIP/101", of=caller, shows=caller.caller_number)
+    at.feed(AmiUp())
+    asked_at = at.now
+    rows = (ListedChannel(channel=caller, application="Dial"), ListedChannel(channel=phone, application="AppDial"))
+    at.feed(changed(phone), ChannelsListed(rows=rows, asked_at=asked_at))
+    assert at.story(1) == ["ringing"]
+
+
 def test_a_hangup_before_the_list_does_not_say_that_nobody_had_answered(pbx: Pbx) -> None:
     at = desk()
     caller, phone = ring(pbx, at)
