@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.play import PHASES
 
-_WIDTH = 8
+_WIDTH = 9
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
