@@ -63,7 +63,7 @@ def measure(size: Size) -> list[Target]:
 
 
 def _table(table: list[tuple[int, int, Figures]]) -> None:
-    print("\nDialBegin to the owner's socket (tap, notifier and PostgreSQL share one core)")
+    print("\nDialBegin to the owner's socket (tap and notifier share one core)")
     print(
         f"{'users':>7} {'calls/s':>8} {'calls':>7} {'p50 ms':>7} {'p99':>7} {'p99.9':>7} {'max':>7}"
         f" {'tap CPU us/call':>16} {'notifier CPU us/call':>21}"
