@@ -67,7 +67,8 @@ class Pbx:
             self._follow(line)
             data = ("\r\n".join(line.ami) + "\r\n\r\n").encode()
             for manager in self._managers:
-                manager.write(data)
+                if not manager.is_closing():
+                    manager.write(data)
 
     def restart(self) -> None:
         """Lose every channel and every manager, as a killed Asterisk does; the new one has started now."""

@@ -71,6 +71,8 @@ class Network:
             await self._way_is_free()
             if self.delay:
                 await asyncio.sleep(self.delay)
+            if sink.is_closing():
+                return
             sink.write(data)
             await sink.drain()
         await self._way_is_free()
