@@ -89,9 +89,13 @@ class Stage:
 
     async def in_step(self, seconds: float = 15, *, lookups: bool = True) -> None:
         """Wait until the tap follows the PBX, reaches the notifier, and has its lookups answered (unless False)."""
-        async with asyncio.timeout(within(seconds)):
-            while not await asyncio.to_thread(in_step, self.zvonok, lookups=lookups):
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(within(seconds)):
+                while not await asyncio.to_thread(in_step, self.zvonok, lookups=lookups):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            logs = "\n".join(f"log of {name}:\n{self.zvonok.log(name)[-3000:]}" for name in ("tap", "notifier"))
+            raise AssertionError(f"not in step after {seconds} s\n{logs}") from None
 
     async def rows(self, users: Iterable[int] | None = None) -> list[dict[str, Any]]:
         """The history, of these users or of all."""
