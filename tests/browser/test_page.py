@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.conftest import Desk, Office, open_desk, peek, until
 from tests.browsers import PHONE, open_context
@@ -135,6 +135,23 @@ async def test_todays_missed_calls_come_first_whichever_page_they_are_on_and_sta
     desk.office.save(desk.tap.end(desk.tap.answer(call)))
     await expect(callers.nth(1)).to_have_text("Новый", timeout=within(8) * 1000)
     await expect(callers).to_have_count(32)
+
+
+async def test_a_reload_that_overtakes_the_wish_for_more_does_not_lose_it(desk: Desk) -> None:
+    for number in range(23):
+        past(desk, f"Звонок {number}", ago_s=100 + number, reason=Reason.COMPLETED, talked_s=9)
+    page = await desk.open()
+    await expect(page.locator(".history .caller")).to_have_count(20)
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/calls?*before=*", hold)
+    await page.get_by_role("button", name="Показать ещё").click()
+    desk.tap.end(desk.ring())  # the history is loaded anew
+    await expect(page.locator(".history .caller")).to_have_count(23, timeout=within(8) * 1000)
+    assert len(held) == 1
 
 
 async def test_yesterday_is_under_all_and_more_is_loaded_on_request(desk: Desk) -> None:

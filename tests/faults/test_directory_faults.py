@@ -79,9 +79,18 @@ def recovered(calls: Calls) -> float:
     return time.monotonic() - started
 
 
+def until_ready(directory: Directory) -> None:
+    """Wait until it hears of changes and has its connections."""
+    deadline = time.monotonic() + RECOVERY
+    while not directory.ready:
+        assert time.monotonic() < deadline, "the directory is not ready"
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def calls(directory: Directory) -> Calls:
     calls = Calls(directory)
+    until_ready(directory)  # what is asked before it hears of changes is not remembered
     recovered(calls)
     assert calls.remembered()
     calls.worst = 0.0
@@ -118,10 +127,7 @@ def test_after_a_long_outage_it_is_ready_again_before_a_call_asks(
     assert calls.remembered()
     assert not directory.ready
     own_postgres.start()
-    deadline = time.monotonic() + RECOVERY
-    while not directory.ready:
-        assert time.monotonic() < deadline, "the directory did not recover"
-        time.sleep(0.05)
+    until_ready(directory)
     with psycopg.connect(own_postgres.url()) as crm:
         row = crm.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'zvonok directory'")
         assert row.fetchone() == (WORKERS,)

@@ -30,6 +30,8 @@ export function createHistory(client, prefs) {
   let missedToday = [];
   /** @type {string|number|null} */
   let next = null;
+  /** How many the user asked for: a reload that overtakes "more" must not lose it. */
+  let wanted = PAGE_SIZE;
   let failed = false;
   let loaded = false;
   let fingerprint = '';
@@ -53,6 +55,7 @@ export function createHistory(client, prefs) {
   function choose(name) {
     filter = name;
     calls = [];
+    wanted = PAGE_SIZE;
     void load(false);
   }
 
@@ -61,12 +64,13 @@ export function createHistory(client, prefs) {
     loading?.abort();
     const mine = (loading = new AbortController());
     more.disabled = true;
+    if (further) wanted = calls.length + PAGE_SIZE;
     const today = filter === 'today';
     const since = today ? startOfDay(client.now()) : undefined;
     try {
       const [page, missed] = await Promise.all([
         client.history({
-          limit: further ? PAGE_SIZE : Math.min(MOST_AT_ONCE, Math.max(PAGE_SIZE, calls.length)),
+          limit: further ? PAGE_SIZE : Math.min(MOST_AT_ONCE, Math.max(wanted, calls.length)),
           before: further && next !== null ? next : undefined,
           since,
           reason: filter === 'missed' ? 'missed' : undefined,
