@@ -29,6 +29,7 @@ class Announcements:
         self._tracker = tracker
         self._early: dict[str, tuple[Announced, int]] = {}
         self._unknown: dict[str, int] = {}
+        self._unseen: set[str] = set()
         self._warmed = 0
 
     def __len__(self) -> int:
@@ -39,7 +40,11 @@ class Announcements:
         tracker = self._tracker
         board, now = tracker.board, tracker.now
         if board.has_ended(fact.uniqueid):
-            board.counters["late_facts"] += 1
+            if fact.uniqueid in self._unseen and 0 < fact.at < tracker.ami_up_at:
+                self._unseen.discard(fact.uniqueid)
+                self._never_shown(fact)
+            else:
+                board.counters["late_facts"] += 1
             return
         party = board.parties.get(fact.uniqueid)
         stale = 0 < fact.at < now - STALE_MS
@@ -74,6 +79,8 @@ class Announcements:
         early = self._early.pop(uniqueid, None)
         if early is not None:
             self._never_shown(early[0])
+        else:
+            self._unseen.add(uniqueid)  # its announcement may be told again only now, after a restart
 
     def listed(self, asked_at: int) -> None:
         """The channels that there were at `asked_at` are known: what was announced before AMI came up is over."""
@@ -129,6 +136,8 @@ class Announcements:
     def tick(self) -> None:
         """Give up those whose channel AMI has not shown in time."""
         now = self._tracker.now
+        if self._unseen:
+            self._unseen = {uniqueid for uniqueid in self._unseen if self._tracker.board.has_ended(uniqueid)}
         for uniqueid, (fact, until) in list(self._early.items()):
             if until <= now:
                 del self._early[uniqueid]

@@ -87,6 +87,19 @@ def test_a_late_announcement_whose_call_hangs_up_before_the_list_is_in_the_histo
     assert len(at.episodes(1)) == 1
 
 
+def test_an_announcement_told_again_after_its_hangup_is_in_the_history(pbx: Pbx) -> None:
+    at = desk(ami_up=False)
+    caller = pbx.caller()
+    fact = announced(caller, "101", at=at.now)
+    at.wait(1_000)
+    at.feed(AmiUp(), hangup(caller), fact, fact)
+    at.wait(2_000)
+    assert at.story(1)[-1] == "unknown"
+    assert len(at.episodes(1)) == 1
+    at.wait(62_000)
+    assert at.tracker.size == 0
+
+
 def test_an_announcement_that_waited_belongs_to_the_call_that_ami_shows(pbx: Pbx) -> None:
     at = desk(ami_up=False)
     caller, phone = pbx.caller(), pbx.channel("PJSIP/101")
