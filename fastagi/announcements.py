@@ -74,13 +74,25 @@ class Announcements:
         self._early.pop(uniqueid, None)
         self._unknown.pop(uniqueid, None)
 
-    def hung_up(self, uniqueid: str) -> None:
-        """A channel is gone of which AMI had not told before."""
+    def hung_up(self, uniqueid: str, party: Party | None) -> None:
+        """A channel is gone; `party` if AMI had told of it.
+
+        Before the first list its dial may have been missed, and its announcement may yet be told again.
+        """
+        self._unknown.pop(uniqueid, None)
         early = self._early.pop(uniqueid, None)
+        unlisted_since = self._tracker.answering.unlisted_since
         if early is not None:
             self._never_shown(early[0])
-        else:
-            self._unseen.add(uniqueid)  # its announcement may be told again only now, after a restart
+        elif party is None:
+            self._unseen.add(uniqueid)
+        elif unlisted_since is None:
+            return
+        elif party.announced is None:
+            if not party.dialled and party.leg is None:
+                self._unseen.add(uniqueid)
+        elif party.announced_at < unlisted_since:
+            self.lost(party)
 
     def listed(self, asked_at: int) -> None:
         """The channels that there were at `asked_at` are known: what was announced before AMI came up is over."""
@@ -93,6 +105,7 @@ class Announcements:
         if _was_taken(party, fact):
             return
         party.announced = fact.number
+        party.announced_at = fact.at or self._tracker.now
         if party.caller_number is None:
             party.caller_number, party.caller_name = fact.caller_number, fact.caller_name
         if fact.caller is not None and fact.caller_number is not None:
@@ -168,11 +181,11 @@ class Announcements:
         tracker.gone(party)
 
     def lost(self, party: Party) -> None:
-        """AMI was lost between the announcement and its dial, and now the channel is gone: a phone may have rung."""
+        """The announced channel is gone, and AMI was away when it may have dialled: a phone may have rung."""
         if party.announced is not None and not party.dialled and party.announcement is None and party.leg is None:
             self._count(party, at_once=True)
             if party.announcement is not None:
-                party.announcement.began_at = party.created_at
+                party.announcement.began_at = party.announced_at
 
     def ami_is_down(self) -> None:
         """Nobody will show their channels now: they count at once."""

@@ -40,12 +40,13 @@ class Party:
 
     `known` is false while only an announcement speaks of it, not AMI. `dialled` says that it has called somebody,
     `originated` that an Originate calls it, `exten` what it dialled (from Newchannel), `announced` what AGI (or a
-    blind transfer) says that it calls. `missing_since`: asked_at of the first list without it. `waits_as`: the name by
-    which the other half of a Local channel will find it.
+    blind transfer) says that it calls, and `announced_at` when AGI said so. `missing_since`: asked_at of the first list
+    without it. `waits_as`: the name by which the other half of a Local channel will find it.
     """
 
     __slots__ = (
         "announced",
+        "announced_at",
         "announcement",
         "bridge",
         "call",
@@ -88,6 +89,7 @@ class Party:
         self.connected_name: str | None = None
         self.exten: str | None = None
         self.announced: str | None = None
+        self.announced_at = now
         self.announcement: Leg | None = None
         self.queue: str | None = None
         self.bridge: Bridge | None = None

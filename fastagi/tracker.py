@@ -265,9 +265,9 @@ class Tracker:
         party = self.board.end(uniqueid, self.now)
         if party is None:
             self.board.counters["unknown_hangups"] += 1
-            self.announcements.hung_up(uniqueid)
+            self.announcements.hung_up(uniqueid, None)
             return
-        self.announcements.forget(uniqueid)
+        self.announcements.hung_up(uniqueid, party)
         self.answering.hung_up(party, fact.cause, self.now)
         self._closing[id(party.call)] = party.call
 

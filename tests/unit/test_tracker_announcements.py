@@ -9,6 +9,7 @@ from tests.pbx_words import (
     Pbx,
     announced,
     blind,
+    changed,
     dial,
     dial_end,
     enter,
@@ -66,7 +67,7 @@ def test_a_call_whose_dial_was_missed_and_that_is_gone_is_in_the_history(pbx: Pb
     at = desk()
     caller = pbx.caller()
     at.feed(new(caller), announced(caller, "101"), AmiDown())
-    began = at.now - 2
+    began = at.now - 1
     at.wait(1_000)
     at.feed(AmiUp())
     for _ in range(2):
@@ -98,6 +99,19 @@ def test_an_announcement_told_again_after_its_hangup_is_in_the_history(pbx: Pbx)
     assert len(at.episodes(1)) == 1
     at.wait(62_000)
     assert at.tracker.size == 0
+
+
+@pytest.mark.parametrize("told_last", [False, True])
+def test_a_call_whose_dial_was_missed_and_that_hangs_up_before_the_list_is_in_the_history(
+    pbx: Pbx, told_last: bool
+) -> None:
+    at = desk(ami_up=False)
+    caller = pbx.caller()
+    fact = announced(caller, "101", at=at.now)
+    at.wait(1_000)
+    at.feed(AmiUp(), changed(caller), *((hangup(caller), fact) if told_last else (fact, hangup(caller))))
+    assert at.story(1)[-1] == "unknown"
+    assert at.only(1).ring_started_at == fact.at
 
 
 def test_an_announcement_that_waited_belongs_to_the_call_that_ami_shows(pbx: Pbx) -> None:
