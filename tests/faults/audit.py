@@ -151,7 +151,7 @@ def _phone(
 
 
 def _near(when: Span, troubles: Iterable[Trouble], *, deaf: bool = False) -> list[Trouble]:
-    """The troubles in which the tap heard of `when` late, or (`deaf`) not at all."""
+    """The troubles in which the tap heard of `when` late, or (`deaf`) not at all; oldest first."""
     return [
         trouble
         for trouble in troubles
@@ -161,15 +161,24 @@ def _near(when: Span, troubles: Iterable[Trouble], *, deaf: bool = False) -> lis
             or (not deaf and (trouble.fault.late or trouble.fault.name == "fastagi frozen"))
         )
         and trouble.began - 500 <= when.done
-        and when.began <= trouble.over
+        # A link that swallows is not noticed at once: what is in step may still be deaf for a while.
+        and when.began <= trouble.over + within(1_000 * trouble.fault.right_within - PROMPT_MS)
     ]
 
 
-def _bounds(when: Span, troubles: Iterable[Trouble]) -> tuple[float, float]:
+def _bounds(when: Span, troubles: Sequence[Trouble]) -> tuple[float, float]:
     near = _near(when, troubles)
-    if near:
-        return when.began - 1_001, max(trouble.over for trouble in near) + within(_LATE_MS)
-    return when.began - 1, when.done + within(PROMPT_MS)
+    if not near:
+        return when.began - 1, when.done + within(PROMPT_MS)
+    last = max(_right_by(trouble) for trouble in near)
+    for trouble in troubles:  # one fault in another's recovery puts it off
+        if trouble.began <= last and (trouble.fault.deaf or trouble.fault.tap_away or trouble.fault.late):
+            last = max(last, _right_by(trouble))
+    return when.began - 1_001, last
+
+
+def _right_by(trouble: Trouble) -> float:
+    return trouble.over + within(1_000 * trouble.fault.right_within + _LATE_MS - PROMPT_MS)
 
 
 def _digits(number: str | None) -> str:
