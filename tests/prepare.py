@@ -6,14 +6,17 @@ What cannot be built here is said; the level that needs it then skips, or fails 
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
-from tests.asterisk.roots import RELEASES, NoRoot, asterisk_root
+from tests.asterisk.roots import RELEASES as ASTERISKS
+from tests.asterisk.roots import NoRoot, asterisk_root
+from tests.systemd.container import RELEASES as HOSTS
 from tests.systemd.container import host_root
 
 ROOTS: dict[str, Callable[[], Path]] = {
-    **{f"Asterisk {version}": lambda version=version: asterisk_root(version) for version in RELEASES},  # type: ignore[misc]
-    "a PBX host to install on": host_root,
+    **{f"Asterisk {version}": partial(asterisk_root, version) for version in ASTERISKS},
+    **{f"a PBX host of Debian {release}": partial(host_root, release) for release in HOSTS},
 }
 
 

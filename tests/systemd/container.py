@@ -22,6 +22,10 @@ PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,procp
 BUILD_SECONDS = 600
 
 
+RELEASES = ("bookworm", "trixie")
+"""The releases that `install.sh` is for."""
+
+
 def host_root(release: str) -> Path:
     """The unpacked root of this Debian release, built if it is not there yet. Raises `NoRoot` with what to install."""
     for tool in ("mmdebstrap", "systemd-nspawn", "nsenter"):
