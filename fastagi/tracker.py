@@ -414,7 +414,7 @@ class Tracker:
             return
         if self.pbx_started is not None:
             for party in [p for p in self.board.parties.values() if p.created_at < self.ami_up_at]:
-                self.lose(party)
+                self.gone(party)  # AMI ended with the PBX, so nothing was dialled unheard
         self.pbx_started = fact.started
         self._out.append(PbxSeen(started=fact.started))
 

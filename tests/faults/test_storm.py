@@ -58,7 +58,7 @@ def _all_are_served(crowd: Crowd, notifier: NotifierProcess) -> None:
     figures = crowd.come(notifier)
     assert (figures["connected"], figures["lost_connections"]) == (USERS, 0)
     assert (figures["sent"], figures["delivered"], figures["wrong_user"]) == (100, 100, 0)
-    assert figures["connect_seconds"] < within(20)
+    assert figures["connect_seconds"] < within(60)  # they come beside two other workers of the test run
 
 
 def _memory(pid: int) -> int:
