@@ -1,7 +1,17 @@
 """Whose a call is: numbers of one, of several and of nobody; calls inside the house, out of it, and anonymous ones."""
 
+from tests.asterisk.phones import Phone
 from tests.asterisk.scenarios.simple import answered
 from tests.asterisk.scenarios.stage import Scenario, Stage
+
+
+async def _call(stage: Stage, caller: Phone, number: str, called: Phone, *, privacy: bool = False) -> None:
+    """The whole of a call that is answered and that the called person ends."""
+    call = await caller.dial(number, privacy=privacy)
+    leg = await called.rings()
+    await stage.moment()
+    await stage.pick_up(leg, call)
+    await stage.hang_up(call, leg)
 
 
 async def _did(stage: Stage) -> None:
@@ -34,32 +44,20 @@ async def two_owners(stage: Stage) -> None:
 
 async def anonymous(stage: Stage) -> None:
     desk, outside = await stage.phone(1), await stage.outside()
-    call = await outside.dial(stage.number(1), privacy=True)
-    leg = await desk.rings()
-    await stage.moment()
-    await stage.pick_up(leg, call)
-    await stage.hang_up(call, leg)
+    await _call(stage, outside, stage.number(1), desk, privacy=True)
     stage.expect(1, ("ringing", None), ("talking", None), end="completed")
 
 
 async def internal(stage: Stage) -> None:
     one, two = await stage.phones(1, 2)
-    call = await two.dial(stage.number(1))
-    leg = await one.rings()
-    await stage.moment()
-    await stage.pick_up(leg, call)
-    await stage.hang_up(call, leg)
+    await _call(stage, two, stage.number(1), one)
     stage.expect(1, ("ringing", stage.number(2)), ("talking", stage.number(2)), end="completed")
 
 
 async def colleague_calls_out(stage: Stage) -> None:
     """The trunk bears the name of a user's number: a call out through it is not a call to him."""
     two, far_end = await stage.phone(2), await stage.phone(1)
-    call = await two.dial(stage.service)
-    leg = await far_end.rings()
-    await stage.moment()
-    await stage.pick_up(leg, call)
-    await stage.hang_up(call, leg)
+    await _call(stage, two, stage.service, far_end)
 
 
 async def click_to_call(stage: Stage) -> None:
@@ -100,22 +98,14 @@ async def did_of_one_group_of_others(stage: Stage) -> None:
 async def comes_in_through_the_trunk(stage: Stage) -> None:
     """The trunk bears the name of user 1's number; what comes in through it is for the user of phone 2 alone."""
     desk, far_end = await stage.phone(2), await stage.phone(1)
-    call = await far_end.dial(stage.number(2))
-    leg = await desk.rings()
-    await stage.moment()
-    await stage.pick_up(leg, call)
-    await stage.hang_up(call, leg)
+    await _call(stage, far_end, stage.number(2), desk)
     stage.expect(2, ("ringing", stage.number(1)), ("talking", stage.number(1)), end="completed")
 
 
 async def calls_a_colleagues_mobile(stage: Stage) -> None:
     """User 2 calls out through that trunk to a number which is user 3's: it is a call to him, and to nobody else."""
     two, far_end = await stage.phone(2), await stage.phone(1)
-    call = await two.dial(stage.service)
-    leg = await far_end.rings()
-    await stage.moment()
-    await stage.pick_up(leg, call)
-    await stage.hang_up(call, leg)
+    await _call(stage, two, stage.service, far_end)
     number = stage.number(2)
     stage.expect(3, ("ringing", number), ("talking", number), end="completed", line=stage.did)
 
