@@ -1,43 +1,32 @@
 """AMI: the tap's one connection to its PBX. Connect, log in, resync, watch, and again from the start when it breaks.
 
-The parsing is in `fastagi.ami_wire`, the meaning of events in `fastagi.ami_facts`; this file has the socket and time.
-Asterisk drops a manager connection that blocks its write for 100 ms, so events are handled as they arrive.
+`fastagi.ami_connection` has the socket, `fastagi.ami_facts` the meaning of events; this file has their order and time.
 """
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import random
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from fastagi.ami_facts import WANTED, listed, pbx_started, translate
+from fastagi.ami_connection import AmiConnection, AmiError, AmiRefused
+from fastagi.ami_facts import listed, pbx_started, translate
 from fastagi.ami_rights import AmiRights
-from fastagi.ami_wire import AmiParser, Banner, Message, NotAmi, encode_action
+from fastagi.ami_wire import Message
 from fastagi.facts import AmiDown, AmiUp, ChannelsListed, Fact
-from zvonok.errors import ZvonokError
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT: Final = 2.0
 LOGIN_TIMEOUT: Final = 3.0
-ANSWER_TIMEOUT: Final = 5.0
 PING_INTERVAL: Final = 1.0
 PING_TIMEOUT: Final = 3.0
 SWEEP_INTERVAL: Final = 30.0
 LIST_GAP: Final = 0.6  # between two lists; the tracker wants at least 0.5
 _MAX_PAUSE: Final = 0.5
 _REFUSED_PAUSES: Final = (2.0, 30.0)  # a wrong password does not get right by haste
-
-
-class AmiError(ZvonokError):
-    """The PBX cannot be followed now; the message says why and what to do."""
-
-
-class AmiRefused(AmiError):  # noqa: N818 - it reads as what it says
-    """The PBX refuses the login."""
 
 
 class AmiLink(StrEnum):
@@ -107,7 +96,7 @@ class Ami:
         connection = AmiConnection(self._heard)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                transport, _ = await loop.create_connection(lambda: connection, self._host, self._port)
+                await loop.create_connection(lambda: connection, self._host, self._port)
         except (OSError, TimeoutError) as exc:
             raise AmiError(
                 f"the PBX's AMI at {self._host}:{self._port} cannot be reached ({exc or 'time-out'}); "
@@ -126,9 +115,9 @@ class Ami:
             log.info("following the PBX at %s:%d (AMI %s)", self._host, self._port, connection.version or "?")
             await self._watch(connection)
         finally:
-            transport.abort()
+            connection.abort()
 
-    async def _login(self, connection: "AmiConnection") -> None:
+    async def _login(self, connection: AmiConnection) -> None:
         answer = await connection.action(
             "Login", LOGIN_TIMEOUT, Username=self._user, Secret=self._secret, Events="call,agent"
         )
@@ -140,7 +129,7 @@ class Ami:
                 "with manager.conf, and its permit= with our address"
             )
 
-    async def _ask_start(self, connection: "AmiConnection") -> None:
+    async def _ask_start(self, connection: AmiConnection) -> None:
         answer = await connection.action("CoreStatus")
         if not answer.succeeded:
             raise AmiRefused(
@@ -152,7 +141,7 @@ class Ami:
         if started is not None:
             self._feed(started)
 
-    async def _list(self, connection: "AmiConnection") -> None:
+    async def _list(self, connection: AmiConnection) -> None:
         asked_at = self._now()
         rows = await connection.rows("CoreShowChannels")
         # One round trip more only for what dials: DIALEDPEERNUMBER tells a trunk's leg from an extension's.
@@ -162,7 +151,7 @@ class Ami:
         self._feed(ChannelsListed(rows=channels, asked_at=asked_at))
         self.last_resync = self._now()
 
-    async def _watch(self, connection: "AmiConnection") -> None:
+    async def _watch(self, connection: AmiConnection) -> None:
         """Ping, and list once in a while: a Hangup may get lost, and a dead connection may look alive."""
         loop = asyncio.get_running_loop()
         next_sweep = loop.time() + SWEEP_INTERVAL
@@ -191,106 +180,6 @@ class Ami:
         for fact in translate(event):
             self.facts += 1
             self._feed(fact)
-
-
-class AmiConnection(asyncio.Protocol):
-    """One AMI connection: `on_event` gets each event that belongs to no list; actions are awaited.
-
-    `lost` is set when it is gone, `why` says why. Waiting actions then raise `AmiError`.
-    """
-
-    def __init__(self, on_event: Callable[[Message], None]) -> None:
-        self._on_event = on_event
-        self._parser = AmiParser(WANTED)
-        self._ids = itertools.count(1)
-        self._waiting: dict[str, asyncio.Future[list[Message]]] = {}
-        self._lists: dict[str, list[Message]] = {}
-        self._transport: asyncio.Transport | None = None
-        self.version = ""
-        self.heard_at = 0.0
-        self.lost = asyncio.Event()
-        self.why = "the PBX hung up"
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.heard_at = asyncio.get_running_loop().time()
-        try:
-            for message in self._parser.receive(data):
-                if isinstance(message, Banner):
-                    self.version = message.version
-                elif message.action_id in self._waiting:
-                    self._answer(message.action_id, message)
-                elif message.event:
-                    self._on_event(message)
-        except NotAmi as exc:
-            self._end(str(exc))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end(str(exc) if exc else self.why)
-
-    async def action(self, name: str, patience: float = ANSWER_TIMEOUT, /, **headers: str) -> Message:
-        """Send an action and await its response. Raises `AmiError` if the connection is lost or does not answer."""
-        return (await self._send(name, headers, patience=patience))[0]
-
-    async def rows(self, name: str, **headers: str) -> list[Message]:
-        """Send a list action and await its rows, without the response and the event that ends it.
-
-        Raises `AmiRefused` where the user may not, `AmiError` as `action` does.
-        """
-        answer = await self._send(name, headers, rows=True)
-        if not answer[0].succeeded:
-            raise AmiRefused(
-                f"the PBX refuses {name} ({answer[0].headers.get('Message', 'no reason given')}); give our AMI user "
-                "write = reporting in manager.conf (dialplan/manager.d/zvonok.conf)"
-            )
-        return answer[1:-1]
-
-    async def _send(
-        self, name: str, headers: dict[str, str], *, rows: bool = False, patience: float = ANSWER_TIMEOUT
-    ) -> list[Message]:
-        if self._transport is None or self.lost.is_set():
-            raise AmiError(f"the AMI connection is lost ({self.why})")
-        action_id = f"zvonok-{next(self._ids)}"
-        future: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
-        self._waiting[action_id] = future
-        if rows:
-            self._lists[action_id] = []
-        try:
-            self._transport.write(encode_action(name, action_id, headers.items()))
-            async with asyncio.timeout(patience):
-                return await future
-        except TimeoutError as exc:
-            raise AmiError(f"the PBX does not answer {name} within {patience:.0f} s") from exc
-        finally:
-            self._waiting.pop(action_id, None)
-            self._lists.pop(action_id, None)
-
-    def _answer(self, action_id: str, message: Message) -> None:
-        answer = self._lists.get(action_id)
-        if answer is None:
-            answer = [message]
-        else:
-            answer.append(message)
-            refused = not message.event and not message.succeeded
-            if not refused and not message.ends_list:
-                return
-        future = self._waiting[action_id]
-        if not future.done():
-            future.set_result(answer)
-
-    def _end(self, why: str) -> None:
-        if self.lost.is_set():
-            return
-        self.why = why
-        self.lost.set()
-        if self._transport is not None:
-            self._transport.abort()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(AmiError(f"the PBX closed the AMI connection ({why})"))
 
 
 def _pause(failures: int, *, refused: bool) -> float:

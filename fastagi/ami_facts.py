@@ -5,9 +5,11 @@ say Dial (Begin, End), Bridge (Link, Unlink), Newstate and Transfer, with less i
 The spelling of headers is that of Asterisk's `manager` documentation; where versions differ, both are tried.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from fastagi.ami_wire import Headers as Block
 from fastagi.ami_wire import Message
 from fastagi.facts import (
     AgentCalled,
@@ -104,10 +106,39 @@ def _duration_ms(text: str) -> int:
     return seconds * 1000
 
 
+_LINE: Final = r"[^\r]*+"
+_VALUE: Final = rf"([^\r]{{0,{MAX_TEXT}}}+)"
+_DIGITS: Final = {str(digit): digit for digit in range(10)}
+
+
 class _Keys:
-    """The headers of a channel's snapshot under one prefix, such as Dest or TransferTarget."""
+    """The headers of a channel's snapshot under one prefix, such as Dest or TransferTarget.
+
+    `snapshot` matches them all from `start` on as Asterisk 12 and later write them; what it does not match is looked
+    up header by header, which takes twice as long.
+    """
 
     def __init__(self, prefix: str) -> None:
+        self.start = f"\r\n{prefix}Channel: "
+        lines = {
+            "Channel": _VALUE,
+            "ChannelState": "([0-9])",
+            "ChannelStateDesc": _LINE,
+            "CallerIDNum": _VALUE,
+            "CallerIDName": _VALUE,
+            "ConnectedLineNum": _VALUE,
+            "ConnectedLineName": _VALUE,
+            "Language": _LINE,
+            "AccountCode": _LINE,
+            "Context": _LINE,
+            "Exten": _VALUE,
+            "Priority": _LINE,
+            "Uniqueid": rf"([^\r]{{1,{MAX_TEXT}}}+)",
+            "Linkedid": _VALUE,
+        }
+        self.snapshot = re.compile(
+            "".join(rf"\r\n{prefix}{key}: {value}" for key, value in lines.items()) + r"(?=\r\n|\Z)"
+        )
         self.uniqueid = prefix + "Uniqueid"
         self.unique_id = prefix + "UniqueID"
         self.linkedid = prefix + "Linkedid"
@@ -135,15 +166,33 @@ _TWO: Final = _Keys("LocalTwo")
 
 
 def _channel(headers: Headers, keys: _Keys = _PLAIN) -> Channel | None:
+    if isinstance(headers, Block):
+        found = keys.snapshot.match(headers.text, headers.text.find(keys.start))
+        if found is not None:
+            name, state, number, who, other, whom, exten, uniqueid, linkedid = found.groups()
+            return Channel(
+                uniqueid=uniqueid,
+                linkedid=None if linkedid in _ABSENT else linkedid,
+                name=None if name in _ABSENT else name,
+                state=_DIGITS[state],
+                caller_number=None if number in _ABSENT else number,
+                caller_name=None if who in _ABSENT else who,
+                connected_number=None if other in _ABSENT else other,
+                connected_name=None if whom in _ABSENT else whom,
+                exten=None if exten in _ABSENT else exten,
+            )
+    return _channel_by_headers(headers, keys)
+
+
+def _channel_by_headers(headers: Headers, keys: _Keys) -> Channel | None:
     uniqueid = headers.get(keys.uniqueid) or headers.get(keys.unique_id)
     if not uniqueid or len(uniqueid) > MAX_TEXT:
         return None
-    state = headers.get(keys.state)
     return Channel(
         uniqueid=uniqueid,
         linkedid=_text(headers, keys.linkedid),
         name=_text(headers, keys.name),
-        state=int(state) if state is not None and len(state) == 1 and state in "0123456789" else None,
+        state=_DIGITS.get(headers.get(keys.state, "")),
         caller_number=_text(headers, keys.caller_number),
         caller_name=_text(headers, keys.caller_name),
         connected_number=_text(headers, keys.connected_number),

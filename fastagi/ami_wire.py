@@ -7,8 +7,8 @@ AMI at all does (`NotAmi`).
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeVar, overload
 
 import msgspec
 
@@ -21,7 +21,9 @@ MAX_ACTION_LINE: Final = 1000
 
 _BANNER: Final = b"Asterisk Call Manager/"
 _END: Final = b"\r\n\r\n"
+_EVENT: Final = b"Event: "
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_HEADER_LINE: Final = re.compile(rb"(?:\A|\r\n)(?:(?!\r\n)[^:])+:")
 
 
 class NotAmi(ZvonokError):  # noqa: N818 - it reads as what it says
@@ -34,15 +36,67 @@ class Banner(msgspec.Struct, frozen=True):
     version: str
 
 
-class Message(msgspec.Struct, frozen=True):
+T = TypeVar("T")
+
+
+class Headers(Mapping[str, str]):
+    """A block's headers, looked up in its text: few of an event's thirty are asked for, so no dict is made of them.
+
+    Keys have Asterisk's spelling; a header that is repeated (ChanVariable, Variable) has all its values, joined by a
+    line feed.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @overload
+    def get(self, key: str, /) -> str | None: ...
+    @overload
+    def get(self, key: str, /, default: str | T) -> str | T: ...
+    def get(self, key: str, /, default: object = None) -> object:
+        """The header's value."""
+        text = self.text
+        start = f"\r\n{key}:"
+        at = text.find(start)
+        if at < 0:
+            if not key or not text.startswith(start[2:]):
+                return default
+            at = -2
+        values = []
+        while at != -1:
+            at += len(start)
+            end = text.find("\r\n", at)
+            values.append(text[at : end if end >= 0 else None].removeprefix(" "))
+            at = text.find(start, end) if end >= 0 else -1
+        return values[0] if len(values) == 1 else "\n".join(values)
+
+    def __getitem__(self, key: str) -> str:
+        value = self.get(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        keys = (line.partition(":") for line in self.text.split("\r\n"))
+        return iter(dict.fromkeys(key for key, colon, _ in keys if key and colon))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
     """An event, or the response to an action.
 
-    `event` is the event's name, empty for a response. Headers have Asterisk's spelling; one that is repeated
-    (ChanVariable, Variable) has all its values, joined by a line feed. Invalid UTF-8 became U+FFFD.
+    `event` is the event's name, empty for a response. Invalid UTF-8 became U+FFFD.
     """
 
     event: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
     @property
     def action_id(self) -> str | None:
@@ -68,11 +122,10 @@ class AmiParser:
     """
 
     def __init__(self, wanted: Iterable[str]) -> None:
-        self._wanted = {name.encode(): name for name in wanted}
+        self._wanted = {_EVENT + name.encode(): name for name in wanted}
         self._buffer = bytearray()
         self._greeted = False
         self._skipping = False
-        self.events = 0
         self.skipped = 0
         self.oversized = 0
         self.malformed = 0
@@ -103,27 +156,23 @@ class AmiParser:
             buffer.clear()
         blocks = data.split(_END)
         buffer += blocks.pop()
+        if self._skipping and blocks:
+            self._skipping = False
+            del blocks[0]
         self._limit()
         wanted = self._wanted
         for block in blocks:
-            if self._skipping:
-                self._skipping = False
-                continue
-            if block.startswith(b"Event: "):
-                self.events += 1
-                end = block.find(b"\r\n")
-                name = wanted.get(block[7:end] if end > 0 else block[7:])
-                if name is None:
+            end = block.find(b"\r\n")
+            name = wanted.get(block[:end] if end > 0 else block)
+            if name is None:
+                if block.startswith(_EVENT):
                     self.skipped += 1
                     continue
-            else:
                 name = ""
             if len(block) > MAX_BLOCK:
                 self.oversized += 1
-                continue
-            headers = _headers(block)
-            if headers:
-                yield Message(name, headers)
+            elif name or _HEADER_LINE.search(block):
+                yield Message(name, Headers(block.decode("utf-8", "replace")))
             else:
                 self.malformed += 1
 
@@ -143,22 +192,6 @@ def _not_ami(start: bytes) -> str:
         f"the peer greeted with {shown!r}, which is not Asterisk's manager interface; set ZVONOK_AMI_HOST and "
         "ZVONOK_AMI_PORT to the bindaddr and port of manager.conf (without TLS)"
     )
-
-
-def _headers(block: bytes) -> dict[str, str]:
-    lines = block.decode("utf-8", "replace").split("\r\n")
-    pairs = [line.partition(": ") for line in lines]
-    headers = {key: value for key, found, value in pairs if found}
-    if len(headers) == len(pairs):
-        return headers
-    headers = {}
-    for line in lines:  # repeated headers, or an empty value whose space is missing ("AccountCode:")
-        key, found, value = line.partition(":")
-        if not found or not key:
-            continue
-        value = value.removeprefix(" ")
-        headers[key] = f"{headers[key]}\n{value}" if key in headers else value
-    return headers
 
 
 def encode_action(name: str, action_id: str, headers: Iterable[tuple[str, str]] = ()) -> bytes:

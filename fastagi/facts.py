@@ -14,7 +14,7 @@ import msgspec
 from zvonok.call import Caller
 
 
-class Owner(msgspec.Struct, frozen=True, kw_only=True):
+class Owner(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A user who owns a number. `number` and `label` (`phone_type`) are as in `user_phones`; from the directory."""
 
     user_id: int
@@ -23,7 +23,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
+class Channel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A channel as an event or a list shows it at that moment. Only `uniqueid` is always there.
 
     `name` is Asterisk's, such as `PJSIP/101-0000002a`. `state` is Asterisk's number: 0 Down, 4 Ring, 5 Ringing, 6 Up.
@@ -44,7 +44,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 # --- from the FastAGI server ------------------------------------------------------------------------------------------
 
 
-class Announced(msgspec.Struct, frozen=True, kw_only=True, tag="announced"):
+class Announced(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="announced"):
     """The dialplan said that the channel `uniqueid` is about to call `number` (AGI `announce`).
 
     `caller` is the directory's answer where the dialplan asked for one. `restricted`: the caller hides his number
@@ -64,7 +64,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, tag="announced"):
     at: int = 0
 
 
-class FastagiStats(msgspec.Struct, frozen=True, kw_only=True, tag="fastagi_stats"):
+class FastagiStats(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="fastagi_stats"):
     """What the FastAGI server counted since `started_at` (Unix ms); no fact of a call, but it takes the same way.
 
     `durations` counts the sessions by seconds from accept to release: one number for each of `SESSION_BUCKETS` (up to
@@ -86,33 +86,33 @@ SESSION_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.
 # --- from AMI ---------------------------------------------------------------------------------------------------------
 
 
-class ChannelNew(msgspec.Struct, frozen=True, kw_only=True, tag="channel_new"):
+class ChannelNew(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="channel_new"):
     """Newchannel. Its `exten` is what this channel dialled, if it is a caller's."""
 
     channel: Channel
 
 
-class ChannelChanged(msgspec.Struct, frozen=True, kw_only=True, tag="channel_changed"):
+class ChannelChanged(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="channel_changed"):
     """Newstate, NewConnectedLine, NewCallerid, DialState, or a plain Answer: the channel as it is now."""
 
     channel: Channel
 
 
-class Renamed(msgspec.Struct, frozen=True, kw_only=True, tag="renamed"):
+class Renamed(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="renamed"):
     """Rename: the channel keeps its uniqueid and has another name."""
 
     uniqueid: str
     name: str
 
 
-class HungUp(msgspec.Struct, frozen=True, kw_only=True, tag="hung_up"):
+class HungUp(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="hung_up"):
     """Hangup. `cause` is Q.850 or Asterisk's 127, a hint only (another leg's cause may be copied into it)."""
 
     channel: Channel
     cause: int | None = None
 
 
-class DialBegan(msgspec.Struct, frozen=True, kw_only=True, tag="dial_began"):
+class DialBegan(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="dial_began"):
     """DialBegin, or Dial/Begin before Asterisk 12. `source` is None for an Originate: nobody calls."""
 
     source: Channel | None
@@ -120,7 +120,7 @@ class DialBegan(msgspec.Struct, frozen=True, kw_only=True, tag="dial_began"):
     dial_string: str | None = None
 
 
-class DialEnded(msgspec.Struct, frozen=True, kw_only=True, tag="dial_ended"):
+class DialEnded(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="dial_ended"):
     """DialEnd, or Dial/End before Asterisk 12 (then `dest` is None). `status` is Asterisk's DIALSTATUS in capitals.
 
     `forward` is where the called phone sent the call instead (302).
@@ -132,7 +132,7 @@ class DialEnded(msgspec.Struct, frozen=True, kw_only=True, tag="dial_ended"):
     forward: str | None = None
 
 
-class BridgeEntered(msgspec.Struct, frozen=True, kw_only=True, tag="bridge_entered"):
+class BridgeEntered(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="bridge_entered"):
     """BridgeEnter, or Bridge/Link before Asterisk 12 (one fact a channel).
 
     `swap` is the uniqueid of the channel whose place it takes. `holding`: a bridge whose channels do not hear each
@@ -145,28 +145,28 @@ class BridgeEntered(msgspec.Struct, frozen=True, kw_only=True, tag="bridge_enter
     holding: bool = False
 
 
-class BridgeLeft(msgspec.Struct, frozen=True, kw_only=True, tag="bridge_left"):
+class BridgeLeft(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="bridge_left"):
     """BridgeLeave, or Unlink before Asterisk 12 (one fact a channel)."""
 
     channel: Channel
     bridge_id: str
 
 
-class BridgesMerged(msgspec.Struct, frozen=True, kw_only=True, tag="bridges_merged"):
+class BridgesMerged(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="bridges_merged"):
     """BridgeMerge: all channels of `from_bridge_id` are now in `to_bridge_id`."""
 
     from_bridge_id: str
     to_bridge_id: str
 
 
-class LocalsPaired(msgspec.Struct, frozen=True, kw_only=True, tag="locals_paired"):
+class LocalsPaired(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="locals_paired"):
     """LocalBridge: the two halves of a Local channel, `;1` and `;2`."""
 
     one: Channel
     two: Channel
 
 
-class BlindTransferred(msgspec.Struct, frozen=True, kw_only=True, tag="blind_transferred"):
+class BlindTransferred(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="blind_transferred"):
     """BlindTransfer that succeeded: `transferer` sent `transferee` to `extension`."""
 
     transferer: Channel
@@ -174,7 +174,7 @@ class BlindTransferred(msgspec.Struct, frozen=True, kw_only=True, tag="blind_tra
     extension: str | None = None
 
 
-class AttendedTransferred(msgspec.Struct, frozen=True, kw_only=True, tag="attended_transferred"):
+class AttendedTransferred(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="attended_transferred"):
     """AttendedTransfer that succeeded. `first` and `second` are the transferer's legs: to the transferee and to the
     target.
 
@@ -190,42 +190,42 @@ class AttendedTransferred(msgspec.Struct, frozen=True, kw_only=True, tag="attend
     dest_app: str | None = None
 
 
-class PickedUp(msgspec.Struct, frozen=True, kw_only=True, tag="picked_up"):
+class PickedUp(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="picked_up"):
     """Pickup: `picker` took the call that rang at `target`."""
 
     picker: Channel
     target: Channel
 
 
-class Parked(msgspec.Struct, frozen=True, kw_only=True, tag="parked"):
+class Parked(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="parked"):
     """ParkedCall: `parkee` waits. `parker_dial_string`, such as `PJSIP/101`, names the device that parked it."""
 
     parkee: Channel
     parker_dial_string: str | None = None
 
 
-class Unparked(msgspec.Struct, frozen=True, kw_only=True, tag="unparked"):
+class Unparked(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="unparked"):
     """UnParkedCall: `retriever` took `parkee`."""
 
     parkee: Channel
     retriever: Channel
 
 
-class QueueJoined(msgspec.Struct, frozen=True, kw_only=True, tag="queue_joined"):
+class QueueJoined(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="queue_joined"):
     """QueueCallerJoin (Join before Asterisk 12)."""
 
     channel: Channel
     queue: str
 
 
-class QueueLeft(msgspec.Struct, frozen=True, kw_only=True, tag="queue_left"):
+class QueueLeft(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="queue_left"):
     """QueueCallerLeave (Leave before Asterisk 12)."""
 
     channel: Channel
     queue: str
 
 
-class AgentCalled(msgspec.Struct, frozen=True, kw_only=True, tag="agent_called"):
+class AgentCalled(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="agent_called"):
     """AgentCalled: the queue is about to dial `dest`."""
 
     dest: Channel
@@ -243,7 +243,7 @@ class AmiDown(msgspec.Struct, frozen=True, tag="ami_down"):
     """The connection is lost: until `AmiUp` an announcement opens its card at once."""
 
 
-class PbxStarted(msgspec.Struct, frozen=True, kw_only=True, tag="pbx_started"):
+class PbxStarted(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="pbx_started"):
     """CoreStatus says when this PBX started (`CoreStartupDate` and `CoreStartupTime`, joined as they are).
 
     Another value than last time means that the PBX has restarted, and all earlier calls are gone.
@@ -252,7 +252,7 @@ class PbxStarted(msgspec.Struct, frozen=True, kw_only=True, tag="pbx_started"):
     started: str
 
 
-class ListedChannel(msgspec.Struct, frozen=True, kw_only=True):
+class ListedChannel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A row of CoreShowChannels, with the dialled string from Status (variable DIALEDPEERNUMBER) where it has one.
 
     `duration_ms` is the channel's age; `queue` is the queue that it waits in.
@@ -266,7 +266,7 @@ class ListedChannel(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int = 0
 
 
-class ChannelsListed(msgspec.Struct, frozen=True, kw_only=True, tag="channels_listed"):
+class ChannelsListed(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="channels_listed"):
     """A complete CoreShowChannels list. `asked_at`: when the action was sent, same clock as `now` (ms).
 
     Rows and events interleave, so the tracker takes from a row only what no event since `asked_at` contradicts, and
@@ -280,21 +280,21 @@ class ChannelsListed(msgspec.Struct, frozen=True, kw_only=True, tag="channels_li
 # --- from the directory -----------------------------------------------------------------------------------------------
 
 
-class OwnersFound(msgspec.Struct, frozen=True, kw_only=True, tag="owners_found"):
+class OwnersFound(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="owners_found"):
     """The answer to `AskOwners`: all users who own the number, maybe none."""
 
     ask_id: str
     owners: tuple[Owner, ...]
 
 
-class CallerFound(msgspec.Struct, frozen=True, kw_only=True, tag="caller_found"):
+class CallerFound(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="caller_found"):
     """The answer to `AskCaller`: who has the number; kind `unknown` if nobody has. `display` is ignored."""
 
     ask_id: str
     caller: Caller
 
 
-class LookupFailed(msgspec.Struct, frozen=True, kw_only=True, tag="lookup_failed"):
+class LookupFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="lookup_failed"):
     """The directory could not answer now. The tracker asks again by itself, with the same `ask_id`."""
 
     ask_id: str

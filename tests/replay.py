@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fastagi.ami_facts import listed, pbx_started, translate
-from fastagi.ami_wire import Message
+from fastagi.ami_wire import Headers, Message
 from fastagi.facts import AmiDown, AmiUp, Announced, ChannelsListed, Fact
 from tests.call_desk import START, Desk, user
 from tests.recordings import Episode, Line, Recording
@@ -17,10 +17,7 @@ Step = tuple[float, Fact]
 
 def message(lines: Sequence[str]) -> Message:
     """An event's lines, parsed."""
-    headers: dict[str, str] = {}
-    for line in lines:
-        key, _, value = line.partition(": ")
-        headers[key] = f"{headers[key]}\n{value}" if key in headers else value
+    headers = Headers("\r\n".join(lines))
     return Message(headers.get("Event", ""), headers)
 
 

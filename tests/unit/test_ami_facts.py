@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastagi.ami_facts import MAX_TEXT, WANTED, listed, pbx_started, translate
-from fastagi.ami_wire import Message
+from fastagi.ami_wire import Headers, Message
 from fastagi.facts import (
     AttendedTransferred,
     BlindTransferred,
@@ -205,6 +205,22 @@ _KEYS = st.sampled_from(
         "UniqueID",
     ]
 )
+
+
+_SNAPSHOT = (
+    "Channel", "ChannelState", "ChannelStateDesc", "CallerIDNum", "CallerIDName", "ConnectedLineNum",
+    "ConnectedLineName", "Language", "AccountCode", "Context", "Exten", "Priority", "Uniqueid", "Linkedid",
+)  # fmt: skip
+_VALUES = st.sampled_from(["", "<unknown>", "6", "1.1", "x" * 300, "a: b"]) | st.text(max_size=12)
+
+
+@given(st.lists(_VALUES, min_size=28, max_size=28))
+def test_hostile_values_are_the_same_to_a_snapshot_read_at_once_and_header_by_header(values: list[str]) -> None:
+    keys = [prefix + key for prefix in ("", "Dest") for key in _SNAPSHOT]
+    values = [value.replace("\r\n", " ") for value in values]
+    headers = {"Event": "DialBegin", **dict(zip(keys, values, strict=True)), "DialString": "101"}
+    text = "\r\n".join(f"{key}: {value}" for key, value in headers.items())
+    assert translate(Message("DialBegin", Headers(text))) == translate(Message("DialBegin", headers))
 
 
 @given(st.sampled_from(sorted(WANTED)), st.dictionaries(_KEYS, st.text(max_size=12)))

@@ -10,12 +10,13 @@ from collections import Counter
 import msgspec
 import pytest
 
-from fastagi.ami_wire import AmiParser
+from fastagi.ami_facts import translate
+from fastagi.ami_wire import AmiParser, Message
 from fastagi.endpoints import local_pair
 from fastagi.facts import AmiDown, Announced, ChannelNew, DialBegan, HungUp, Renamed
 from tests.call_desk import Desk
 from tests.recordings import Episode, Recording, recordings
-from tests.replay import Step, as_text, desk, play, seen, steps
+from tests.replay import Step, as_text, desk, message, play, seen, steps
 from zvonok.call import State
 
 RECORDINGS = list(recordings())
@@ -197,3 +198,11 @@ def test_the_wire_parser_gives_the_same_events_however_the_bytes_are_cut(recordi
         rest = rest[size:]
     assert apart == together
     assert len(together) == 1 + sum(line.ami is not None for line in recording.lines)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=name)
+def test_a_channels_snapshot_says_the_same_read_at_once_or_header_by_header(recording: Recording) -> None:
+    for line in recording.lines:
+        if line.ami is not None:
+            at_once = message(line.ami)
+            assert translate(at_once) == translate(Message(at_once.event, dict(at_once.headers)))

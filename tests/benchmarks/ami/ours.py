@@ -10,9 +10,11 @@ import os
 import sys
 import time
 
-from fastagi.ami import AmiConnection
+from fastagi.ami_connection import AmiConnection
 from fastagi.ami_facts import translate
+from fastagi.ami_rights import AmiRights
 from fastagi.ami_wire import Message
+from fastagi.facts import HungUp
 from tests.benchmarks.pbx_stream import Follower
 
 
@@ -22,13 +24,16 @@ async def main(port: int, *, tracker: bool) -> None:
 
     def heard(event: Message) -> None:
         facts = translate(event)
-        if event.headers.get("Uniqueid") == "end":
-            print(f'{{"cpu": {time.process_time() - began}}}', flush=True)
-            os._exit(0)
-        if follower is not None:
-            for fact in facts:
+        rights.event(event)
+        for fact in facts:
+            if isinstance(fact, HungUp) and fact.channel.uniqueid == "end":
+                print(f'{{"cpu": {time.process_time() - began}}}', flush=True)
+                os._exit(0)
+            if follower is not None:
                 follower.feed(fact)
 
+    rights = AmiRights()
+    rights.logged_in(0)
     gc.freeze()
     began = time.process_time()
     connection = AmiConnection(heard)
