@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from fastagi.ami_connection import AmiConnection, AmiError, AmiRefused
+from fastagi.ami_connection import ANSWER_TIMEOUT, SILENCE, AmiConnection, AmiError, AmiRefused
 from fastagi.ami_facts import listed, pbx_started, translate
 from fastagi.ami_rights import AmiRights
 from fastagi.ami_wire import Message
@@ -20,12 +20,14 @@ from fastagi.facts import AmiDown, AmiUp, ChannelsListed, Fact
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT: Final = 2.0
-LOGIN_TIMEOUT: Final = 3.0
-PING_INTERVAL: Final = 1.0
-PING_TIMEOUT: Final = 3.0
+LOGIN_TIMEOUT: Final = 1.5
+PATIENT_FROM: Final = 6
+"""After so many attempts in vain the PBX gets `ANSWER_TIMEOUT` for each answer: it may have too much to do."""
+PING_INTERVAL: Final = 0.75
+"""With `SILENCE`: a link that swallows all is noticed within 2.75 s, so that its cards are right 2 s after its end."""
 SWEEP_INTERVAL: Final = 30.0
 LIST_GAP: Final = 0.6  # between two lists; the tracker wants at least 0.5
-_MAX_PAUSE: Final = 0.5
+_MAX_PAUSE: Final = 0.3
 _REFUSED_PAUSES: Final = (2.0, 30.0)  # a wrong password does not get right by haste
 
 
@@ -77,7 +79,7 @@ class Ami:
         failures = 0
         while True:
             try:
-                await self._connection()
+                await self._connection(patient=failures >= PATIENT_FROM)
             except AmiError as exc:
                 was_up = self.link in (AmiLink.UP, AmiLink.RESYNCING)
                 link = AmiLink.REFUSED if isinstance(exc, AmiRefused) else AmiLink.DOWN
@@ -86,11 +88,11 @@ class Ami:
                     self.reconnects += 1
                 if link is not self.link:
                     log.warning("%s; calls go on, and announced ones are shown", exc)
-                failures = 0 if was_up else failures + 1
+                failures = 0 if self.link is AmiLink.UP else failures + 1
                 self.link = link
             await asyncio.sleep(_pause(failures, refused=self.link is AmiLink.REFUSED))
 
-    async def _connection(self) -> None:
+    async def _connection(self, *, patient: bool) -> None:
         """One connection from its beginning to its end, which is always an `AmiError`."""
         loop = asyncio.get_running_loop()
         connection = AmiConnection(self._heard)
@@ -103,23 +105,23 @@ class Ami:
                 "is Asterisk running, and manager.conf enabled and bound there?"
             ) from exc
         try:
-            await self._login(connection)
-            self.link = AmiLink.RESYNCING
-            self.rights.logged_in(self._now())
-            self._feed(AmiUp())
+            if patient:
+                connection.silence = ANSWER_TIMEOUT
+            await self._login(connection, ANSWER_TIMEOUT if patient else LOGIN_TIMEOUT)
             await self._ask_start(connection)
             await self._list(connection)
             await asyncio.sleep(LIST_GAP)
             await self._list(connection)
             self.link = AmiLink.UP
+            connection.silence = SILENCE
             log.info("following the PBX at %s:%d (AMI %s)", self._host, self._port, connection.version or "?")
             await self._watch(connection)
         finally:
             connection.abort()
 
-    async def _login(self, connection: AmiConnection) -> None:
+    async def _login(self, connection: AmiConnection, patience: float) -> None:
         answer = await connection.action(
-            "Login", LOGIN_TIMEOUT, Username=self._user, Secret=self._secret, Events="call,agent"
+            "Login", patience, self._answered, Username=self._user, Secret=self._secret, Events="call,agent"
         )
         self.version = connection.version
         if not answer.succeeded:
@@ -128,6 +130,13 @@ class Ami:
                 f"({answer.headers.get('Message', 'no reason given')}); compare ZVONOK_AMI_USER and ZVONOK_AMI_SECRET "
                 "with manager.conf, and its permit= with our address"
             )
+
+    def _answered(self, answer: Message) -> None:
+        """Before the first event: a Hangup in the same breath must not find a PBX that is down."""
+        if answer.succeeded:
+            self.link = AmiLink.RESYNCING
+            self.rights.logged_in(self._now())
+            self._feed(AmiUp())
 
     async def _ask_start(self, connection: AmiConnection) -> None:
         answer = await connection.action("CoreStatus")
@@ -162,11 +171,11 @@ class Ami:
                 raise AmiError(f"the PBX closed the AMI connection ({connection.why})")
             began = loop.time()
             try:
-                await connection.action("Ping", PING_TIMEOUT)
+                await connection.action("Ping")
                 self.round_trip = loop.time() - began
             except AmiError:
                 # A PBX with too much to do answers late, but tells of its calls all the while.
-                if connection.lost.is_set() or loop.time() - connection.heard_at > PING_TIMEOUT:
+                if connection.lost.is_set() or loop.time() - connection.heard_at > SILENCE:
                     raise
             if loop.time() >= next_sweep:
                 next_sweep = loop.time() + SWEEP_INTERVAL

@@ -15,9 +15,13 @@ from fastagi.ami_wire import AmiParser, Banner, Message, NotAmi, encode_action
 from zvonok.errors import ZvonokError
 
 ANSWER_TIMEOUT: Final = 5.0
+SILENCE: Final = 2.0
+"""A PBX that is followed, was asked something and says nothing at all for so long is not there any more."""
 SLICE: Final = 0.002
 MAX_BEHIND: Final = 64 << 20
 """The events of some 4,000 calls."""
+MAX_ROWS: Final = 20_000
+"""More than any Asterisk has channels, some 60 MB. A cut list would say that the calls beyond it are over."""
 
 
 class AmiError(ZvonokError):
@@ -31,7 +35,8 @@ class AmiRefused(AmiError):  # noqa: N818 - it reads as what it says
 class AmiConnection(asyncio.Protocol):
     """One AMI connection: `on_event` gets each event that belongs to no list; actions are awaited.
 
-    `lost` is set when it is gone, `why` says why. Waiting actions then raise `AmiError`.
+    `lost` is set when it is gone, `why` says why. Waiting actions then raise `AmiError`. `heard_at`: the loop's time
+    when something was last heard; `silence`: for how long the PBX may say nothing after it was asked.
     """
 
     def __init__(self, on_event: Callable[[Message], None]) -> None:
@@ -40,6 +45,7 @@ class AmiConnection(asyncio.Protocol):
         self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[list[Message]]] = {}
         self._lists: dict[str, list[Message]] = {}
+        self._then: dict[str, Callable[[Message], None]] = {}
         self._transport: asyncio.Transport | None = None
         self._unread: deque[bytes] = deque()
         self._behind = 0
@@ -48,6 +54,7 @@ class AmiConnection(asyncio.Protocol):
         self._hung_up = False
         self.version = ""
         self.heard_at = 0.0
+        self.silence = SILENCE
         self.lost = asyncio.Event()
         self.why = "the PBX hung up"
 
@@ -100,7 +107,7 @@ class AmiConnection(asyncio.Protocol):
                 if self._behind <= MAX_BEHIND and self._transport is not None:
                     self._transport.resume_reading()
                 self._messages = self._parser.receive(data)
-        except NotAmi as exc:
+        except (NotAmi, AmiError) as exc:
             self._end(str(exc))
         except Exception:
             self.why = "what it told could not be handled"
@@ -117,9 +124,19 @@ class AmiConnection(asyncio.Protocol):
         elif message.event:
             self._on_event(message)
 
-    async def action(self, name: str, patience: float = ANSWER_TIMEOUT, /, **headers: str) -> Message:
-        """Send an action and await its response. Raises `AmiError` if the connection is lost or does not answer."""
-        return (await self._send(name, headers, patience=patience))[0]
+    async def action(
+        self,
+        name: str,
+        patience: float = ANSWER_TIMEOUT,
+        then: Callable[[Message], None] | None = None,
+        /,
+        **headers: str,
+    ) -> Message:
+        """Send an action and await its response, which `then` gets before anything that came after it is looked at.
+
+        Raises `AmiError` if the connection is lost, or does not answer.
+        """
+        return (await self._send(name, headers, patience=patience, then=then))[0]
 
     async def rows(self, name: str, **headers: str) -> list[Message]:
         """Send a list action and await its rows, without the response and the event that ends it.
@@ -135,7 +152,13 @@ class AmiConnection(asyncio.Protocol):
         return answer[1:-1]
 
     async def _send(
-        self, name: str, headers: dict[str, str], *, rows: bool = False, patience: float = ANSWER_TIMEOUT
+        self,
+        name: str,
+        headers: dict[str, str],
+        *,
+        rows: bool = False,
+        patience: float = ANSWER_TIMEOUT,
+        then: Callable[[Message], None] | None = None,
     ) -> list[Message]:
         if self._transport is None or self.lost.is_set():
             raise AmiError(f"the AMI connection is lost ({self.why})")
@@ -144,22 +167,39 @@ class AmiConnection(asyncio.Protocol):
         self._waiting[action_id] = future
         if rows:
             self._lists[action_id] = []
+        if then is not None:
+            self._then[action_id] = then
         try:
             self._transport.write(encode_action(name, action_id, headers.items()))
-            async with asyncio.timeout(patience):
-                return await future
-        except TimeoutError as exc:
-            raise AmiError(f"the PBX does not answer {name} within {patience:.0f} s") from exc
+            return await self._answer_to(name, future, patience)
         finally:
-            self._waiting.pop(action_id, None)
-            self._lists.pop(action_id, None)
+            for waiting in (self._waiting, self._lists, self._then):
+                waiting.pop(action_id, None)
+
+    async def _answer_to(self, name: str, future: "asyncio.Future[list[Message]]", patience: float) -> list[Message]:
+        clock = asyncio.get_running_loop().time
+        asked_at = clock()
+        while not future.done():
+            left = asked_at + patience - clock()
+            silent = max(self.heard_at, asked_at) + self.silence - clock()
+            if left <= 0:
+                raise AmiError(f"the PBX does not answer {name} within {patience:g} s")
+            if silent <= 0:
+                raise AmiError(f"the PBX was asked for {name} and has said nothing for {self.silence:g} s")
+            # No `asyncio.timeout`: after a stop of this process it would overtake the answer that waits to be read.
+            await asyncio.wait({future}, timeout=min(left, silent))
+        return future.result()
 
     def _answer(self, action_id: str, message: Message) -> None:
         answer = self._lists.get(action_id)
         if answer is None:
             answer = [message]
+            if action_id in self._then:
+                self._then.pop(action_id)(message)
         else:
             answer.append(message)
+            if len(answer) > MAX_ROWS:
+                raise AmiError(f"its list has more than {MAX_ROWS:,} rows, which no PBX has; it was given up")
             refused = not message.event and not message.succeeded
             if not refused and not message.ends_list:
                 return

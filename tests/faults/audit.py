@@ -4,15 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from tests.faults.faults import Fault
+from tests.faults.faults import RIGHT_WITHIN, Fault
 from tests.faults.pages import Page
 from tests.faults.phones import Phone, PhoneCall, Span
 from tests.levels import within
 
 PROMPT_MS: Final = 2_000
 """How late the history may say that it happened, where nothing is wrong; the report says how late it was."""
-_LATE_MS: Final = 2_500
-_SHOWN: Final = 20
+_RIGHT_MS: Final = within(1_000 * RIGHT_WITHIN)
+_MARGIN_MS: Final = 500
+"""`over` is found out by asking now and then, so it may be early or late by so much."""
 
 
 class Trouble(Protocol):
@@ -46,8 +47,8 @@ class Audit:
         """Whether nothing was lost, doubled, told to somebody else, or told wrongly."""
         return not (self.lost or self.doubled or self.wrong_user or self.wrong)
 
-    def report(self) -> list[str]:
-        """For people; the last line is the verdict."""
+    def report(self, *, shown: int = 20) -> list[str]:
+        """For people, at most `shown` findings of a kind; the last line is the verdict."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         faults = ", ".join(f"{count}x {name}" for name, count in self.faults.most_common())
         lines = [f"{self.faults.total()} faults: {faults}", f"{self.phones} phones rang; the history has: {reasons}"]
@@ -58,9 +59,9 @@ class Audit:
             ("wrong state, reason or time", self.wrong),
             ("began and ended while no tap was there, and nobody but the PBX knew whose phones rang", self.unseen),
         ):
-            lines += [f"{what}: {text}" for text in found[:_SHOWN]]
-            if len(found) > _SHOWN:
-                lines.append(f"{what}: and {len(found) - _SHOWN} more")
+            lines += [f"{what}: {text}" for text in found[:shown]]
+            if len(found) > shown:
+                lines.append(f"{what}: and {len(found) - shown} more")
         late = sorted(self.late) or [0]
         lines.append(
             f"the history's times, faults aside, are late by {late[len(late) // 2]} ms (median), "
@@ -121,7 +122,9 @@ def _phone(
     assert phone.rang is not None
     assert phone.ended is not None
     what = f"{call.outcome} from {call.caller}, rang {phone.rang.done}, ended {phone.ended.done} ({phone.reason})"
-    around = [t for t in troubles if t.began - 500 <= phone.ended.done and phone.rang.began <= t.over + _LATE_MS]
+    around = [
+        t for t in troubles if t.began - 500 <= phone.ended.done and phone.rang.began <= t.over + _RIGHT_MS + _MARGIN_MS
+    ]
     what += f", during {', '.join(f'{t.fault.name} ({t.began} to {t.over})' for t in around) or 'no fault'}"
     if not rows or not cards:
         within_one = any(t.fault.deaf and t.began <= phone.rang.done and phone.ended.began <= t.over for t in around)
@@ -150,35 +153,41 @@ def _phone(
             result.wrong.append(f"{what}: {name} {span}, the row says {row[name]}")
 
 
-def _near(when: Span, troubles: Iterable[Trouble], *, deaf: bool = False) -> list[Trouble]:
-    """The troubles in which the tap heard of `when` late, or (`deaf`) not at all; oldest first."""
+def _near(when: Span, troubles: Sequence[Trouble], *, deaf: bool = False) -> list[Trouble]:
+    """The troubles in which the tap heard of `when` late, or (`deaf`) not at all."""
     return [
         trouble
         for trouble in troubles
-        if (
-            trouble.fault.deaf
-            or trouble.fault.tap_away
-            or (not deaf and (trouble.fault.late or trouble.fault.name == "fastagi frozen"))
-        )
+        if (trouble.fault.deaf or trouble.fault.tap_away or (not deaf and _late(trouble)))
         and trouble.began - 500 <= when.done
-        # A link that swallows is not noticed at once: what is in step may still be deaf for a while.
-        and when.began <= trouble.over + within(1_000 * trouble.fault.right_within - PROMPT_MS)
+        and when.began <= _hears_again(trouble, troubles)
     ]
+
+
+def _late(trouble: Trouble) -> bool:
+    return trouble.fault.late or trouble.fault.name == "fastagi frozen"
+
+
+def _hears_again(trouble: Trouble, troubles: Iterable[Trouble]) -> float:
+    """When the tap is owed to hear all that happens from then on."""
+    return _put_off(trouble.over + _RIGHT_MS, troubles) if trouble.fault.hidden else trouble.over
+
+
+def _put_off(until: float, troubles: Iterable[Trouble]) -> float:
+    """What is owed at `until` is owed later if the tap is taken away or stopped, or cut off, before that."""
+    for trouble in troubles:  # in the order in which they began
+        if trouble.began <= until and (trouble.fault.deaf or trouble.fault.tap_away or trouble.fault.late):
+            until = max(until, trouble.over + _RIGHT_MS)
+    return until
 
 
 def _bounds(when: Span, troubles: Sequence[Trouble]) -> tuple[float, float]:
     near = _near(when, troubles)
+    prompt = when.done + within(PROMPT_MS)  # what lasts beyond a trouble's end is owed no earlier than without it
     if not near:
-        return when.began - 1, when.done + within(PROMPT_MS)
-    last = max(_right_by(trouble) for trouble in near)
-    for trouble in troubles:  # one fault in another's recovery puts it off
-        if trouble.began <= last and (trouble.fault.deaf or trouble.fault.tap_away or trouble.fault.late):
-            last = max(last, _right_by(trouble))
-    return when.began - 1_001, last
-
-
-def _right_by(trouble: Trouble) -> float:
-    return trouble.over + within(1_000 * trouble.fault.right_within + _LATE_MS - PROMPT_MS)
+        return when.began - 1, prompt
+    late = _put_off(max(trouble.over for trouble in near) + _RIGHT_MS + _MARGIN_MS, troubles)
+    return when.began - 1_001, max(late, prompt)
 
 
 def _digits(number: str | None) -> str:

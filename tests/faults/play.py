@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from tests.faults.faults import Fault, Step
+from tests.faults.faults import RIGHT_WITHIN, Fault, Step
 from tests.faults.phones import PHONES, Outcome, Phone, PhoneCall, Span
 from tests.faults.stage import Stage
 from tests.levels import within
@@ -116,7 +116,7 @@ class Play:
     # --- cards --------------------------------------------------------------------------------------------------------
 
     async def _cards_are_right(self) -> None:
-        right = await asyncio.gather(*(self._right(phase, within(self.fault.right_within)) for phase in PHASES))
+        right = await asyncio.gather(*(self._right(phase, within(RIGHT_WITHIN)) for phase in PHASES))
         for phase, seconds in zip(PHASES, right, strict=True):
             if seconds is None:
                 self.wrong.append(self._told(phase))
@@ -228,7 +228,7 @@ class Play:
         """Between which times the history may say that it happened."""
         prompt = within(PROMPT_MS)
         if (self.fault.deaf or self.fault.late) and self._in_the_fault(span):
-            return span.began - WHOLE_SECOND_MS - 1, self._mended_at + 1000 * within(self.fault.right_within)
+            return span.began - WHOLE_SECOND_MS - 1, self._mended_at + 1000 * within(RIGHT_WITHIN)
         return span.began - 1, span.done + prompt
 
     def _nobody_else_was_told(self) -> None:

@@ -157,6 +157,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=50.0, help="calls a second (%(default)s)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="what breaks when")
+    parser.add_argument("--show", type=int, default=20, help="how many findings of a kind to list (%(default)s)")
     args = parser.parse_args()
 
     def say(text: str) -> None:
@@ -164,7 +165,7 @@ def main() -> int:
 
     say(f"soak: {args.minutes:g} minutes at {args.rate:g} calls a second, --seed {args.seed}")
     result = asyncio.run(soak(minutes=args.minutes, rate=args.rate, seed=args.seed, say=say))
-    for line in result.report():
+    for line in result.report(shown=args.show):
         say(line)
     return 0 if result.clean else 1
 

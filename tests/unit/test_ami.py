@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastagi import facts
+from fastagi import ami as ami_module
+from fastagi import ami_connection, facts
 from fastagi.ami import Ami, AmiLink
 from tests.levels import within
 
@@ -16,13 +17,17 @@ ROW = (
 
 
 class Pbx:
-    """An AMI server. `secret` is what it accepts; `mute` names actions that it never answers."""
+    """An AMI server. `secret` is what it accepts; `mute` names actions that it never answers, the others it answers
+    after `delay`; `with_login` goes out in the same breath as the word that the login is accepted."""
 
     def __init__(self) -> None:
         self.secret = "right"
         self.banner = b"Asterisk Call Manager/11.0.0\r\n"
         self.mute: set[str] = set()
         self.denied: set[str] = set()
+        self.delay = 0.0
+        self.channels = 1
+        self.with_login = b""
         self.actions: list[dict[str, str]] = []
         self.writers: list[asyncio.StreamWriter] = []
         self.logins = 0
@@ -35,6 +40,7 @@ class Pbx:
                 text = (await reader.readuntil(b"\r\n\r\n")).decode()
                 action = dict(line.split(": ", 1) for line in text.strip().split("\r\n"))
                 self.actions.append(action)
+                await asyncio.sleep(self.delay)
                 self.answer(action, writer)
 
     def answer(self, action: dict[str, str], writer: asyncio.StreamWriter) -> None:
@@ -53,6 +59,7 @@ class Pbx:
         elif name == "Login":
             self.logins += 1
             say(f"Response: Success\nActionID: {action_id}\nMessage: Authentication accepted")
+            writer.write(self.with_login)
         elif name == "CoreStatus":
             say(
                 f"Response: Success\nActionID: {action_id}\nCoreStartupDate: 2026-01-02\nCoreStartupTime: 03:04:05\n"
@@ -60,7 +67,7 @@ class Pbx:
             )
         elif name == "CoreShowChannels":
             say(f"Response: Success\nActionID: {action_id}\nEventList: start\nMessage: Channels will follow")
-            writer.write(ROW.format(id=action_id).encode())
+            writer.write(ROW.format(id=action_id).encode() * self.channels)
             say(f"Event: CoreShowChannelsComplete\nActionID: {action_id}\nEventList: Complete\nListItems: 1")
         elif name == "Status":
             say(f"Response: Success\nActionID: {action_id}\nEventList: start\nMessage: Channel status will follow")
@@ -172,15 +179,59 @@ async def test_a_dropped_connection_is_told_to_the_tracker_and_made_again(caplog
     assert "closed the AMI connection" in caplog.text
 
 
-async def test_a_pbx_that_stops_answering_counts_as_down():
+async def test_what_comes_with_the_login_is_heard_of_a_pbx_that_is_up():
+    pbx = Pbx()
+    pbx.with_login = b"Event: Hangup\r\nUniqueid: 1.1\r\nChannel: PJSIP/t-1\r\nCause: 16\r\n\r\n"
+    async with following(pbx) as (ami, seen):
+        await until(lambda: ami.in_step)
+    assert [type(fact) for fact in seen.facts[:2]] == [facts.AmiUp, facts.HungUp]
+
+
+async def test_a_pbx_that_says_nothing_more_counts_as_down_in_less_than_three_seconds():
     pbx = Pbx()
     async with following(pbx) as (ami, seen):
         await until(lambda: ami.in_step)
         pbx.mute = {"Ping"}
-        async with asyncio.timeout(within(12)):
+        async with asyncio.timeout(within(3)):
             while not seen.of(facts.AmiDown):
                 await asyncio.sleep(0.05)
         pbx.mute = set()
+        await until(lambda: ami.in_step)
+
+
+async def test_a_pbx_with_too_much_to_do_stays_up_if_it_answers_late_or_tells_of_its_calls():
+    pbx = Pbx()
+    async with following(pbx) as (ami, seen):
+        await until(lambda: ami.in_step)
+        pbx.delay = 1.5
+        await until(lambda: (ami.round_trip or 0) > 1.4)
+        pbx.mute = {"Ping"}
+        for _ in range(6):
+            await asyncio.sleep(0.5)
+            pbx.writers[-1].write(b"Event: Newexten\r\nUniqueid: 1.1\r\nChannel: PJSIP/t-1\r\n\r\n")
+        assert ami.in_step
+        assert not seen.of(facts.AmiDown)
+
+
+async def test_a_pbx_that_needs_long_for_a_login_gets_in_after_some_attempts(monkeypatch):
+    monkeypatch.setattr(ami_module, "LOGIN_TIMEOUT", 0.1)
+    pbx = Pbx()
+    pbx.delay = 0.3
+    async with following(pbx) as (ami, seen):
+        await until(lambda: seen.of(facts.AmiUp))
+        assert len(pbx.writers) > 1
+        await until(lambda: ami.in_step)
+
+
+async def test_a_list_without_end_is_given_up_and_said(monkeypatch, caplog):
+    monkeypatch.setattr(ami_connection, "MAX_ROWS", 50)
+    pbx = Pbx()
+    pbx.channels = 100
+    async with following(pbx) as (ami, seen):
+        await until(lambda: seen.of(facts.AmiDown))
+        assert not seen.of(facts.ChannelsListed)
+        assert "more than 50 rows" in caplog.text
+        pbx.channels = 10
         await until(lambda: ami.in_step)
 
 
