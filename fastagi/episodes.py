@@ -45,6 +45,8 @@ class Episodes:
         self._dirty: dict[str, Episode] = {}
         self._held: dict[str, Episode] = {}
         self.live: dict[str, Episode] = {}
+        self.said: list[Episode] = []
+        """Of which something was said since this was last cleared."""
         self.callers: Questions[Episode] = Questions(AskCaller)
 
     def attach(self, leg: Leg, owners: Iterable[Owner]) -> None:
@@ -142,6 +144,7 @@ class Episodes:
             # `shown` keeps rev 0, as `_build` makes it: only what a person sees makes a change
             episode.shown, episode.recorded = call, legs
             self._out.append(record(episode))
+            self.said.append(episode)
         if call.state is State.ENDED and not undecided(episode.legs[0].call):
             self._forget(episode)
         return episode.closed or episode.is_over is not was_over

@@ -1,7 +1,7 @@
 """The tracker's questions to the directory, and the answers back to it as facts.
 
-The tracker asks again what the directory could not answer; but as soon as one question is answered by the database
-after failures, all that failed are asked at once.
+The tracker asks again what the directory could not answer, some at a time; but as soon as one question is answered by
+the database after failures, all that failed are asked one after another, the newest first: those calls still live.
 """
 
 import asyncio
@@ -15,7 +15,9 @@ from fastagi.records import Ask, AskOwners
 from fastagi.trace import Trace
 from zvonok.call import Caller
 
-_REMEMBERED: Final = 10_000
+_REMEMBERED: Final = 40_000
+_AT_ONCE: Final = 200
+"""So many questions wait for the database together: a new call's waits behind them."""
 
 
 class Lookups:
@@ -64,10 +66,8 @@ class Lookups:
         else:
             self._answer(question, answer, f"from the database, {(time.monotonic() - began) * 1000:.1f} ms")
             self._failed.pop(question.ask_id, None)
-            if self._failed and self._directory.reachable:  # again: nobody need wait for his next turn
-                again, self._failed = self._failed, {}
-                for failed in again.values():
-                    self._begin(failed)
+            while self._failed and len(self._asking) < _AT_ONCE and self._directory.reachable:
+                self._begin(self._failed.popitem()[1])  # again: nobody need wait for his next turn
 
     def _answer(self, question: Ask, answer: Caller | tuple[Owner, ...], source: str) -> None:
         fact: Fact

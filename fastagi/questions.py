@@ -6,6 +6,8 @@ from fastagi.records import Ask, AskCaller, AskOwners
 
 RETRY_MS: Final = 500  # a card is to be right within 2 s after the database is back
 NO_ANSWER_MS: Final = 5_000
+MOST_AT_ONCE: Final = 100
+"""In a long outage thousands are open: asking some of them is enough to learn that it is over."""
 
 Waiter = TypeVar("Waiter")
 
@@ -65,13 +67,20 @@ class Questions(Generic[Waiter]):
         return question
 
     def due(self, *, now: int) -> list[Ask]:
-        """What is to be asked again now."""
-        out = []
-        for question in self._by_number.values():
-            if question.next_at <= now:
-                question.next_at = now + NO_ANSWER_MS
-                out.append(question.ask)
-        return out
+        """What is to be asked again now: at most `MOST_AT_ONCE`, in turn."""
+        due = [question for question in self._by_number.values() if question.next_at <= now][:MOST_AT_ONCE]
+        for question in due:
+            question.next_at = now + NO_ANSWER_MS
+            self._by_number[question.ask.number] = self._by_number.pop(question.ask.number)
+        return [question.ask for question in due]
+
+    def leave(self, number: str, waiter: Waiter) -> None:
+        """`waiter` no longer wants to know of this number."""
+        question = self._by_number.get(number)
+        if question is not None and waiter in question.waiting:
+            question.waiting.remove(waiter)
+            if not question.waiting:
+                self.answered(question.ask.ask_id)
 
     def drop(self, waiter: Waiter) -> None:
         """`waiter` no longer wants to know; questions without anybody waiting are closed."""

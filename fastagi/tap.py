@@ -25,7 +25,8 @@ from fastagi.history_follower import HistoryFollower
 from fastagi.journal import Journal
 from fastagi.known_calls import KnownCalls
 from fastagi.lookups import Lookups
-from fastagi.publisher import Link, publisher
+from fastagi.ownership import MAX_UNRESOLVED
+from fastagi.publisher import Link, Publisher
 from fastagi.records import AskCaller, AskOwners, Changed, Note, Output, Record
 from fastagi.tap_control import SOCKET_NAME as CONTROL_SOCKET
 from fastagi.tap_control import Standing, WhyAnswer, WhyQuestion, serve_control
@@ -40,6 +41,7 @@ from zvonok.settings import Settings, load
 log = logging.getLogger(__name__)
 
 TICK: Final = 0.1
+COMPLAIN_EVERY_MS: Final = 60_000
 LOOKUPS_PROBLEM: Final = "the database: lookups are not answered"
 LOOKUP_BUDGET: Final = 0.5  # s; no call waits for the tap's lookups, and a new connection may take more than 0.2 s
 _record_decoder: Final = msgspec.json.Decoder(Record)
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
-    settings = load(needs=["DATABASE_URL", "AMI_HOST", "AMI_SECRET", "INTAKE_SECRET|NATS_URL"])
+    settings = load(needs=["DATABASE_URL", "AMI_HOST", "AMI_SECRET", "INTAKE_SECRET"])
     setup_logging(settings.log_level, hidden=settings.secret_texts())
 
     async def serve(stop: asyncio.Event) -> None:
@@ -86,13 +88,17 @@ class Tap:
         )
         assert settings.ami_host
         assert settings.ami_secret
+        assert settings.intake_secret
         self._directory = Directory(settings, budget=LOOKUP_BUDGET)
         self._lookups = Lookups(self._directory, feed=self.feed, trace=self._trace, now=self._now)
         self._facts: deque[Fact] = deque()
+        self._given_up = self._complained_at = 0
         self._journal = Journal(settings.state_dir / "journal", checkpoint=self._checkpoint)
         self._history = History(settings.database_url)
-        self._publisher = publisher(
-            settings,
+        self._publisher = Publisher(
+            pbx=settings.pbx_name,
+            url=settings.notifier_url,
+            secret=settings.intake_secret,
             known=self._calls.calls,
             live=lambda: self._tracker.live if self._ami.in_step else None,
             delivered=self._delivered,
@@ -195,6 +201,14 @@ class Tap:
             now = self._now()
             self._handle(self._tracker.tick(now=now), now)
             self._calls.forget_old(now)
+            if self._tracker.given_up > self._given_up and now >= self._complained_at + COMPLAIN_EVERY_MS:
+                log.error(
+                    "%d calls will be missing from the history: more than %d wait for the database to say whose they "
+                    "are; mend the database (zvonok check)",
+                    self._tracker.given_up - self._given_up,
+                    MAX_UNRESOLVED,
+                )
+                self._given_up, self._complained_at = self._tracker.given_up, now
 
     def _checkpoint(self) -> list[bytes]:
         return [msgspec.json.encode(record) for record in self._calls.records()]
@@ -276,6 +290,8 @@ class Tap:
         yield "last_resync_timestamp_seconds", "When channels were last listed (Unix)", (ami.last_resync or 0) / 1000
         yield "directory_up", "1 while the database answers lookups", self._directory.ready
         yield "live_calls", "Calls that ring or talk now", len(self._tracker.live)
+        yield "calls_unresolved", "Legs whose owners the database has not told yet", self._tracker.unresolved
+        yield "calls_given_up_total", "Calls given up because too many waited for their owners", self._tracker.given_up
         yield "tracked", "Channels, legs and calls held in memory", self._tracker.size
         yield "notifier_up", "1 while the notifier takes our states", publisher.link is Link.OK
         yield "states_sent_total", "States that the notifier took", publisher.sent

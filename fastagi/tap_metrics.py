@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from zvonok.call import Call
 from zvonok.errors import ZvonokError
+from zvonok.http_server import ServerLog, hide_versions
 from zvonok.settings import Address
 from zvonok.watchers import may_watch
 
@@ -96,7 +97,9 @@ async def serve_metrics(
     app.router.add_get("/metrics", show)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+    hide_versions()
+    log = ServerLog(lambda: None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False, logger=log)
     await runner.setup()
     site: web.BaseSite
     if listen.path is not None:

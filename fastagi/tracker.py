@@ -76,6 +76,8 @@ class Tracker:
        absent from both, with no event between, are given up, and their calls end as `unknown`.
     After the second list the state is in step with the PBX (`live` of the intake contract may be sent).
 
+    `given_up` counts phone calls that waited for their owners when there were too many of them.
+
     `now` is always ms, Unix, never going back (one wall-clock anchor plus the monotonic clock).
     """
 
@@ -88,6 +90,7 @@ class Tracker:
         self.ami_up = False
         self.ami_up_at = 0
         self.pbx_started: str | None = None
+        self.given_up = 0
         self.board = Switchboard()
         self.episodes = Episodes(pbx=pbx, new_id=new_id, out=self._out)
         self.answering = Answering(self.episodes, note=self._note)
@@ -141,6 +144,9 @@ class Tracker:
         self.answering.tick(now)
         self.episodes.tick(now)
         self.ownership.tick(now)
+        for call in self.ownership.give_up_oldest():
+            self.given_up += 1
+            self._closing[id(call)] = call
         self.board.forget_ended(now)
         self.announcements.tick()
         if now >= self._watched_at + WATCH_EVERY_MS:
@@ -176,6 +182,11 @@ class Tracker:
         ]
 
     @property
+    def unresolved(self) -> int:
+        """Legs that wait for a directory that could not tell their owners yet."""
+        return self.ownership.waiting
+
+    @property
     def counters(self) -> dict[str, int]:
         """What was seen and skipped, by name, for the metrics."""
         return dict(self.board.counters)
@@ -200,6 +211,9 @@ class Tracker:
                 self.answering.close_announcements(episode.legs, self.now)
                 call = episode.legs[0].call
                 self._closing[id(call)] = call
+        for episode in self.episodes.said:
+            self.ownership.told(episode)
+        self.episodes.said.clear()
         self.ownership.say_resolved()
         if self._closing:
             closing = list(self._closing.values())

@@ -1,6 +1,6 @@
 """The tracker's questions: once for all who wait, again until answered."""
 
-from fastagi.questions import NO_ANSWER_MS, RETRY_MS, Questions
+from fastagi.questions import MOST_AT_ONCE, NO_ANSWER_MS, RETRY_MS, Questions
 from fastagi.records import AskOwners
 
 
@@ -48,3 +48,19 @@ def test_a_question_nobody_waits_for_is_closed() -> None:
     some.ask("101", "a", now=0)
     some.drop("a")
     assert len(some) == 0
+
+
+def test_of_many_that_failed_some_are_asked_at_a_time_each_in_its_turn() -> None:
+    some = questions()
+    asks = [some.ask(str(number), "a", now=0)[1] for number in range(MOST_AT_ONCE * 5)]
+    for ask in asks:
+        assert ask is not None
+        some.failed(ask.ask_id, now=0)
+    asked = []
+    for tick in range(10):
+        due = some.due(now=RETRY_MS + 100 * tick)
+        assert len(due) <= MOST_AT_ONCE
+        for ask in due:
+            some.failed(ask.ask_id, now=RETRY_MS + 100 * tick)
+        asked += due
+    assert asked == asks + asks
