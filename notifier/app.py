@@ -17,18 +17,20 @@ from notifier.delivery import Delivery
 from notifier.door import Door, add_headers
 from notifier.history import History
 from notifier.hub import Hub, Socket
-from notifier.intake import MAX_BODY, Intake, cluster_intake
+from notifier.intake import MAX_BODY, Intake
 from notifier.limits import Limits
-from notifier.listener import Crowd, Listener, ServerLog
+from notifier.listener import Crowd, Listener
 from notifier.messages import MAX_MESSAGE_BYTES, Close, Heartbeat, encode
 from notifier.metrics import Metrics
 from notifier.people import People
+from notifier.roll_call import RollCall
 from notifier.session import Desk, Session
 from notifier.status import PBXStatus, Status
 from notifier.testcalls import Order, TestCalls
 from zvonok.call import wall_ms
 from zvonok.cli import package_version
 from zvonok.database import async_pool
+from zvonok.http_server import ServerLog, hide_versions
 from zvonok.service import run_until_signalled, sd_notify, setup_logging
 from zvonok.settings import Address, Settings, load
 
@@ -85,7 +87,6 @@ class Notifier:
             refused=lambda limit: self.metrics.refused.labels(limit).inc(),
         )
         self.intake = Intake(self.delivery, secret=settings.intake_secret, metrics=self.metrics)
-        self.cluster = cluster_intake(settings, self.delivery, self.metrics)
         self.door = Door(
             allowed_origins=settings.allowed_origins,
             is_trusted=is_trusted,
@@ -115,6 +116,7 @@ class Notifier:
             metrics=self.metrics,
             start_test_call=self.test_calls.start,
         )
+        hide_versions()
         async with contextlib.AsyncExitStack() as stack:
             if self._database is not None:
                 await self._database.open(wait=False)
@@ -124,11 +126,12 @@ class Notifier:
             self.addresses = {"intake": intake.address, "users": users.address}
             log.info("users come in at %s, states at %s", users.address, intake.address)
             housekeeping = process.Housekeeping(opened=lambda: self.hub.opened, held=lambda: self.hub.count)
+            roll_call = RollCall(self.hub, self.people, metrics=self.metrics, every_s=self.limits.roll_call)
             background = self._background = asyncio.gather(
                 self.hub.turn_wheel(self._heartbeat, self.metrics.lag),
                 self._tick(),
                 housekeeping.keep(),
-                *([] if self.cluster is None else [self.cluster.run()]),
+                roll_call.keep(),
             )
             try:
                 yield
@@ -185,8 +188,7 @@ class Notifier:
 
     def _intake_app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY)
-        if self.cluster is None:  # else a tap that posts here would reach the users of one notifier only
-            app.router.add_post("/intake/v1", self.intake.post)
+        app.router.add_post("/intake/v1", self.intake.post)
         app.router.add_get("/intake/v1", self._status)
         app.router.add_post("/intake/v1/test-call", self._test_call)
         app.router.add_get("/healthz", self._healthz)
@@ -195,7 +197,7 @@ class Notifier:
     # -- handlers
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
-        if self._stopping or len(self._sessions) >= self._most_sockets or not self._has_states:
+        if self._stopping or len(self._sessions) >= self._most_sockets:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"}, text="no room; come back later")
         knock = self.door.enter(request)
         ws = web.WebSocketResponse(
@@ -258,7 +260,7 @@ class Notifier:
                 up=pbx.up,
                 complete=pbx.complete,
                 clock_offset_ms=pbx.clock.offset_ms,
-                two_taps=(self.cluster or self.intake).stale(pbx.name),
+                two_taps=self.intake.stale(pbx.name),
             )
             for pbx in self.delivery.sources.all()
         ]
@@ -269,13 +271,12 @@ class Notifier:
         return web.json_response({"ok": True})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        ready = not self._stopping and self._has_states and (self.cluster is None or self.cluster.up)
-        answer: dict[str, object] = {"ready": ready}
+        answer: dict[str, object] = {"ready": not self._stopping}
         if self.door.may_see_metrics(request):
             answer["version"] = package_version()
             answer["database"] = self.people.state
             answer["pbxs"] = {pbx.name: "up" if pbx.up else "down" for pbx in self.delivery.sources.all()}
-        return web.json_response(answer, status=200 if ready else 503)
+        return web.json_response(answer, status=503 if self._stopping else 200)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         if not self.door.may_see_metrics(request):
@@ -283,11 +284,6 @@ class Notifier:
         return web.Response(
             body=self.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
-
-    @property
-    def _has_states(self) -> bool:
-        """Whether all that a cluster knows is here. Without one there is nothing to wait for: the taps bring it."""
-        return self.cluster is None or self.cluster.ready
 
     # -- in the background
 

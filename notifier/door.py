@@ -152,7 +152,6 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         return
     for name, value in headers_for(request.host).items():
         response.headers.setdefault(name, value)
-    response.headers["Server"] = "zvonok"
 
 
 def _now() -> float:

@@ -60,6 +60,8 @@ class History:
         except ValueError as exc:
             return self._error(request, 400, str(exc))
         try:
+            if await self._people.ask(identity.user_id) is None:
+                return self._error(request, 403, "no such user")
             rows = await self._people.history(msgspec.structs.replace(query, limit=query.limit + 1))
         except DatabaseError:
             return self._error(request, 503, "the history cannot be read now; try again")

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
+from notifier.messages import Close
+
 TICK_S: Final = 0.02
 SLICE: Final = 250
 
@@ -24,6 +26,9 @@ class Socket(Protocol):
 
     def beat(self, frame: bytes) -> None:
         """Send the heartbeat, or give up on a peer that does not answer."""
+
+    def close(self, code: Close, reason: str) -> None:
+        """Say why, and leave."""
 
 
 class Hub:
@@ -62,9 +67,17 @@ class Hub:
         """How many users are connected."""
         return len(self._by_user)
 
+    def user_ids(self) -> list[int]:
+        """Who is connected."""
+        return list(self._by_user)
+
     def sockets_of(self, user_id: int) -> int:
         """How many sockets the user has."""
         return len(self._by_user.get(user_id, ()))
+
+    def of(self, user_id: int) -> tuple[Socket, ...]:
+        """The user's sockets."""
+        return tuple(self._by_user.get(user_id, ()))
 
     def deliver(self, user_id: int, frame: bytes) -> int:
         """Write the frame to every socket of the user and of nobody else. Returns how many took it."""

@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     messages: float = 100.0
     messages_refill: float = 10.0
     first_answer: float = 0.5
+    roll_call: float = 60.0
     drain_per_second: int = 5000
     requests_per_address: float = 300.0
     requests_refill: float = 30.0

@@ -10,10 +10,9 @@ import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from notifier.addresses import LOCAL, counted_as
 from zvonok.errors import ZvonokError
@@ -170,34 +169,6 @@ class Listener:
             log.debug("a connection of %s was not made: %s", address, exc)
             self._crowd.leave(address, seat)
             connection.close()
-
-
-class ServerLog(logging.LoggerAdapter[logging.Logger]):
-    """aiohttp's log without a stack trace for each request that is no HTTP: anybody can send those at any rate.
-
-    Such a trace also shows the header in question, which may hold a token. `malformed` is called for each.
-    """
-
-    def __init__(self, malformed: Callable[[], None]) -> None:
-        super().__init__(logging.getLogger("aiohttp.server"))
-        self._malformed = malformed
-
-    def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
-        """What aiohttp calls for errors of requests."""
-        if not self._is_malformed(exc_info):
-            super().exception(msg, *args, exc_info=exc_info, **kwargs)
-
-    def debug(self, msg: object, *args: object, exc_info: Any = None, **kwargs: Any) -> None:
-        """What aiohttp calls for the most common of these errors, and for much else."""
-        if not self._is_malformed(exc_info):
-            super().debug(msg, *args, exc_info=exc_info, **kwargs)
-
-    def _is_malformed(self, exc: object) -> bool:
-        if not isinstance(exc, HttpProcessingError):
-            return False
-        self._malformed()
-        super().debug("a request is no HTTP: %s", type(exc).__name__)
-        return True
 
 
 def _listen(address: Address) -> socket.socket:

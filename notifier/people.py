@@ -6,7 +6,7 @@ waits for a frozen database longer than `ANSWER_S`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -86,6 +86,16 @@ class People:
         person = self.person(user_id)
         return person if isinstance(person, Person) else await asyncio.shield(person)
 
+    async def existing(self, user_ids: Sequence[int]) -> set[int]:
+        """Those of the users that exist now, whatever is remembered; at most MAX_BATCH. Raises DatabaseError."""
+        rows = await self._answer("people", lambda db: queries.people(db, list(user_ids)))
+        found = _people(rows)
+        self._cache.update(found)
+        for user_id in user_ids:
+            if user_id not in found:
+                self._cache.pop(user_id, None)
+        return set(found)
+
     async def caller(self, number: str, called: str) -> Caller:
         """Who would be calling `called` from `number`, as for a real call. Raises DatabaseError."""
         return await self._answer("identify", lambda db: queries.caller(db, number, called, card_url=self._card_url))
@@ -109,7 +119,7 @@ class People:
                 if not future.done():
                     future.set_exception(exc)
             return
-        found = {row.user_id: Person(id=row.user_id, name=row.name, numbers=row.numbers) for row in rows}
+        found = _people(rows)
         self._cache.update(found)
         for user_id, future in batch.items():
             if not future.done():
@@ -146,3 +156,7 @@ class People:
         self._running.discard(task)
         if not task.cancelled() and (exc := task.exception()) is not None and not isinstance(exc, DatabaseError):
             log.error("a question to the database failed", exc_info=exc)
+
+
+def _people(rows: Iterable[queries.PersonRow]) -> dict[int, Person]:
+    return {row.user_id: Person(id=row.user_id, name=row.name, numbers=row.numbers) for row in rows}

@@ -1,6 +1,7 @@
 """The notifier on a real database: users, their numbers and history, test calls, and the database's faults."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 from demo.postgres import Postgres
 from demo.seed import load_seed
 from notifier.limits import Limits
+from notifier.roll_call import RollCall
 from tests.levels import within
 from tests.notifier_server import INTAKE_SECRET, Server, a_call, ended, running, token
 from zvonok.call import Call, Reason, State, wall_ms
@@ -70,6 +72,57 @@ async def test_a_user_that_the_crm_does_not_have_is_closed_with_4403(crm: str) -
         with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
             async with server.socket():
                 pass
+
+
+def delete_user(url: str, user_id: int) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM user_phones WHERE user_id = %s", (user_id,))
+        connection.execute("DELETE FROM users WHERE id = %s", (user_id,))
+
+
+async def test_a_user_who_is_deleted_loses_his_sockets_and_his_history_and_nobody_else_does(crm: str) -> None:
+    async with (
+        running(Limits(roll_call=0.3), database_url=crm) as server,
+        server.browser(1) as deleted,
+        server.browser(1) as his_other_page,
+        server.browser(2) as colleague,
+    ):
+        delete_user(crm, 1)
+        assert await deleted.close_code(seconds=5) == 4403
+        assert await his_other_page.close_code() == 4403
+        assert "no such user" in str((await history(server, 1, status=403))["error"])
+        await asyncio.sleep(1)
+        await server.post(a_call(user_id=2))
+        await colleague.receive("call")
+
+
+async def test_only_a_user_who_is_missing_twice_running_is_closed_and_nobody_while_the_database_is_down(
+    own_postgres: Postgres,
+) -> None:
+    url = own_postgres.url()
+    load_seed(url)
+    async with running(Limits(roll_call=3600), database_url=url) as server, server.browser(1) as browser:
+        notifier = server.notifier
+        roll_call = RollCall(notifier.hub, notifier.people, metrics=notifier.metrics, every_s=3600)
+        delete_user(url, 1)
+        await roll_call.call()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("INSERT INTO users (id, name) VALUES (1, 'loaded anew')")
+        await roll_call.call()
+        delete_user(url, 1)
+        await roll_call.call()
+        own_postgres.stop()
+        await roll_call.call()
+        await roll_call.call()
+        await server.post(a_call())
+        await browser.receive("call")
+        own_postgres.start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within(10)):
+                while notifier.hub.count:
+                    await roll_call.call()
+                    await asyncio.sleep(0.1)
+        assert await browser.close_code() == 4403
 
 
 async def test_with_the_database_down_a_token_is_enough_and_hello_comes_again_later(own_postgres: Postgres) -> None:

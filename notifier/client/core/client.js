@@ -13,7 +13,6 @@ import { createClock } from './clock.js';
 import { createConnection } from './connection.js';
 import { findings } from './diagnose.js';
 import { createMemory } from './memory.js';
-import { createPress } from './press.js';
 import { createSound } from './sound.js';
 import { shownCalls, soundState } from './state.js';
 import { createTestCall } from './testcall.js';
@@ -74,8 +73,6 @@ export function createCallClient(options, window = globalThis.window) {
   let sound = null;
   /** @type {import('./alerts.js').Alerts|null} */
   let alerts = null;
-  /** @type {import('./press.js').Press|null} */
-  let press = null;
   /** @type {(() => void)|null} */
   let stopListening = null;
 
@@ -114,14 +111,10 @@ export function createCallClient(options, window = globalThis.window) {
     };
   }
 
-  /** Something may have changed: alerts follow at once; what is seen, not while the user presses on it. */
+  /** Something may have changed: alerts follow, then everybody who subscribed is told. */
   function changed() {
-    if (!press) return;
+    if (!stopListening) return;
     alerts?.update(ordered(calls.current()), !absence.lost() && connection.status() !== 'auth_failed');
-    press.after(publish);
-  }
-
-  function publish() {
     const next = Object.freeze(snapshotOfState());
     const soundChanged = next.sound !== state.sound || next.notifications !== state.notifications;
     state = next;
@@ -230,7 +223,6 @@ export function createCallClient(options, window = globalThis.window) {
     /** Connect and stay connected. After `auth_failed`, try again. */
     start() {
       if (!stopListening) {
-        press = createPress(window);
         sound = createSound({ ringtone: options.ringtone ?? 'synth', onChange: changed, window });
         stopListening = listenForWakeups({
           gesture: () => sound?.unlock(),
@@ -247,8 +239,7 @@ export function createCallClient(options, window = globalThis.window) {
     stop() {
       if (!stopListening) return;
       stopListening();
-      press?.close();
-      stopListening = press = null;
+      stopListening = null;
       connection.stop();
       testCall.close();
       absence.stop();

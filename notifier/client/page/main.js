@@ -2,7 +2,6 @@
 
 import '../element/element.js';
 import { createCallClient } from '../core/client.js';
-import { createPress } from '../core/press.js';
 import { h, setText } from '../element/dom.js';
 import { icon } from '../element/icons.js';
 import { iconLabel } from './labels.js';
@@ -43,8 +42,7 @@ function open() {
   const empty = h('div', { class: 'panel empty' }, icon('phone'),
     h('strong', {}, t('page.no_calls')), h('span', { class: 'small' }, t('page.no_calls_hint')));
   const check = () => /** @type {import('../element/element.js').CallNotificationElement} */ (card).openCheck();
-  const press = createPress(window);
-  const history = createHistory(client, prefs, press.after);
+  const history = createHistory(client, prefs);
   const settings = createSettings(client, prefs, {
     check,
     leave() {

@@ -16,7 +16,7 @@
  * @property {number} now server time
  * @property {ClientState} state
  * @property {boolean} minimised
- * @property {import('./past.js').Past|null} past earlier calls with this number; null if there can be none
+ * @property {import('../core/protocol.js').Call[]} past earlier calls with this number
  */
 /**
  * @param {Actions} actions
@@ -58,7 +58,7 @@ export type Context = {
     state: ClientState;
     minimised: boolean;
     /**
-     * earlier calls with this number; null if there can be none
+     * earlier calls with this number
      */
-    past: import("./past.js").Past | null;
+    past: import("../core/protocol.js").Call[];
 };
