@@ -45,8 +45,8 @@ fuzz: $(VENV)/.test-stamp ## hostile inputs for every parser, MINUTES=10 (TARGET
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(TARGET),--target $(TARGET))
 
 .PHONY: faults
-faults: $(VENV)/.test-stamp ## every fault in every phase of a call, with a table of how fast each card was right again
-	@$(BIN)/python -m pytest -q tests/faults/test_matrix.py
+faults: $(VENV)/.test-stamp ## every fault in every phase of a call, a cluster's too, with a table of how fast each card was right again
+	@$(BIN)/python -m pytest -q tests/faults/test_matrix.py tests/cluster/test_faults.py
 
 .PHONY: soak
 soak: $(VENV)/.test-stamp ## MINUTES=10 of 50 calls a second while everything breaks; what was lost, doubled, told to others

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import chain, islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 import msgspec
 
 from zvonok.call import Call, State, newer, wall_ms
 from zvonok.service import mask_text
-from zvonok.settings import parse_address
+from zvonok.settings import Settings, parse_address
+
+if TYPE_CHECKING:
+    from fastagi.publisher_nats import ClusterPublisher
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +210,29 @@ class Publisher:
         if self.link is not link:
             log.warning(message, detail)
         self.link = link
+
+
+def publisher(
+    settings: Settings,
+    *,
+    known: Callable[[], Iterable[Call]],
+    live: Callable[[], list[str] | None],
+    delivered: Callable[[dict[str, int]], None],
+) -> "Publisher | ClusterPublisher":
+    """The publisher that the settings ask for. Raises UsageError where the cluster's client is not installed."""
+    if settings.nats_url is not None:
+        from fastagi.publisher_nats import ClusterPublisher
+
+        return ClusterPublisher(settings, known=known, live=live)
+    assert settings.intake_secret
+    return Publisher(
+        pbx=settings.pbx_name,
+        url=settings.notifier_url,
+        secret=settings.intake_secret,
+        known=known,
+        live=live,
+        delivered=delivered,
+    )
 
 
 def _said(body: bytes) -> str:

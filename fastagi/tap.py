@@ -26,7 +26,7 @@ from fastagi.journal import Journal
 from fastagi.known_calls import KnownCalls
 from fastagi.lookups import Lookups
 from fastagi.ownership import MAX_UNRESOLVED
-from fastagi.publisher import Link, Publisher
+from fastagi.publisher import Link, publisher
 from fastagi.records import AskCaller, AskOwners, Changed, Note, Output, Record
 from fastagi.tap_control import SOCKET_NAME as CONTROL_SOCKET
 from fastagi.tap_control import Standing, WhyAnswer, WhyQuestion, serve_control
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
-    settings = load(needs=["DATABASE_URL", "AMI_HOST", "AMI_SECRET", "INTAKE_SECRET"])
+    settings = load(needs=["DATABASE_URL", "AMI_HOST", "AMI_SECRET", "INTAKE_SECRET|NATS_URL"])
     setup_logging(settings.log_level, hidden=settings.secret_texts())
 
     async def serve(stop: asyncio.Event) -> None:
@@ -88,17 +88,14 @@ class Tap:
         )
         assert settings.ami_host
         assert settings.ami_secret
-        assert settings.intake_secret
         self._directory = Directory(settings, budget=LOOKUP_BUDGET)
         self._lookups = Lookups(self._directory, feed=self.feed, trace=self._trace, now=self._now)
         self._facts: deque[Fact] = deque()
         self._given_up = self._complained_at = 0
         self._journal = Journal(settings.state_dir / "journal", checkpoint=self._checkpoint)
         self._history = History(settings.database_url)
-        self._publisher = Publisher(
-            pbx=settings.pbx_name,
-            url=settings.notifier_url,
-            secret=settings.intake_secret,
+        self._publisher = publisher(
+            settings,
             known=self._calls.calls,
             live=lambda: self._tracker.live if self._ami.in_step else None,
             delivered=self._delivered,

@@ -17,7 +17,7 @@ from notifier.delivery import Delivery
 from notifier.door import Door, add_headers
 from notifier.history import History
 from notifier.hub import Hub, Socket
-from notifier.intake import MAX_BODY, Intake
+from notifier.intake import MAX_BODY, Intake, cluster_intake
 from notifier.limits import Limits
 from notifier.listener import Crowd, Listener
 from notifier.messages import MAX_MESSAGE_BYTES, Close, Heartbeat, encode
@@ -87,6 +87,7 @@ class Notifier:
             refused=lambda limit: self.metrics.refused.labels(limit).inc(),
         )
         self.intake = Intake(self.delivery, secret=settings.intake_secret, metrics=self.metrics)
+        self.cluster = cluster_intake(settings, self.delivery, self.metrics)
         self.door = Door(
             allowed_origins=settings.allowed_origins,
             is_trusted=is_trusted,
@@ -131,6 +132,7 @@ class Notifier:
                 self.hub.turn_wheel(self._heartbeat, self.metrics.lag),
                 self._tick(),
                 housekeeping.keep(),
+                *([] if self.cluster is None else [self.cluster.run()]),
                 roll_call.keep(),
             )
             try:
@@ -188,7 +190,8 @@ class Notifier:
 
     def _intake_app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_post("/intake/v1", self.intake.post)
+        if self.cluster is None:  # else a tap that posts here would reach the users of one notifier only
+            app.router.add_post("/intake/v1", self.intake.post)
         app.router.add_get("/intake/v1", self._status)
         app.router.add_post("/intake/v1/test-call", self._test_call)
         app.router.add_get("/healthz", self._healthz)
@@ -197,7 +200,7 @@ class Notifier:
     # -- handlers
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
-        if self._stopping or len(self._sessions) >= self._most_sockets:
+        if self._stopping or len(self._sessions) >= self._most_sockets or not self._has_states:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"}, text="no room; come back later")
         knock = self.door.enter(request)
         ws = web.WebSocketResponse(
@@ -260,7 +263,7 @@ class Notifier:
                 up=pbx.up,
                 complete=pbx.complete,
                 clock_offset_ms=pbx.clock.offset_ms,
-                two_taps=self.intake.stale(pbx.name),
+                two_taps=(self.cluster or self.intake).stale(pbx.name),
             )
             for pbx in self.delivery.sources.all()
         ]
@@ -271,12 +274,13 @@ class Notifier:
         return web.json_response({"ok": True})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        answer: dict[str, object] = {"ready": not self._stopping}
+        ready = not self._stopping and self._has_states and (self.cluster is None or self.cluster.up)
+        answer: dict[str, object] = {"ready": ready}
         if self.door.may_see_metrics(request):
             answer["version"] = package_version()
             answer["database"] = self.people.state
             answer["pbxs"] = {pbx.name: "up" if pbx.up else "down" for pbx in self.delivery.sources.all()}
-        return web.json_response(answer, status=503 if self._stopping else 200)
+        return web.json_response(answer, status=200 if ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         if not self.door.may_see_metrics(request):
@@ -284,6 +288,11 @@ class Notifier:
         return web.Response(
             body=self.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
+
+    @property
+    def _has_states(self) -> bool:
+        """Whether all that a cluster knows is here. Without one there is nothing to wait for: the taps bring it."""
+        return self.cluster is None or self.cluster.ready
 
     # -- in the background
 

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from notifier.call_rules import MAX_USER_ID
 from zvonok.errors import SettingsError
 from zvonok.settings import Settings
 
 AUDIENCE: Final = "zvonok"
 LEEWAY_S: Final = 5
 MIN_RSA_BITS: Final = 2048
-MAX_USER_ID: Final = 2**63 - 1
 _MAX_EXP_S: Final = 32_503_680_000  # the year 3000
 
 

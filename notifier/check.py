@@ -20,9 +20,9 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=3.0)
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """What the tap and the users find at the notifier's two listeners."""
-    if settings.nats_url:
-        todo = "remove it; states go to ZVONOK_NOTIFIER_URL by HTTP"
-        yield _finding("cluster", Level.WARNING, "ZVONOK_NATS_URL is set, but this release does not use NATS", todo)
+    if settings.nats_url and not (settings.auth_secret or settings.auth_public_key):
+        yield _finding("users", Level.SKIPPED, "no ZVONOK_AUTH_SECRET here: no notifier of the cluster is on this host")
+        return
     yield from asyncio.run(_intake(settings))
     yield from asyncio.run(_users(settings))
 

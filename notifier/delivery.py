@@ -1,12 +1,12 @@
 """Delivery: a state comes in, and goes to its owner's sockets. Knows neither how states come nor how sockets work.
 
-Whoever brings states (notifier/intake.py) calls `heard`, `accept` and `held_in_full`; sessions call the rest. All of it
-runs in the event loop's thread and nothing waits.
+Whoever brings states (intake.py, intake_nats.py) calls `heard`, `accept` and `held_in_full`; sessions call the rest.
+All of it runs in the event loop's thread and nothing waits.
 """
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from notifier import frames
 from notifier.hub import Hub, Socket
@@ -20,7 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """The way of a state through sources, inbox and hub."""
+    """The way of a state through sources, inbox and hub.
+
+    `share_dismissal` is told what a user closed here, where other notifiers must know it too.
+    """
 
     def __init__(self, hub: Hub, *, recent_ttl: float, metrics: Metrics) -> None:
         self.hub = hub
@@ -29,11 +32,16 @@ class Delivery:
         self._recent_ttl_ms = int(recent_ttl * 1000)
         self._metrics = metrics
         self._broadcasts: set[asyncio.Task[None]] = set()
+        self.share_dismissal: Callable[[int, str], None] | None = None
 
     def heard(self, pbx: str, *, there: int) -> None:
         """A message of the PBX came; its clock showed `there` (ms) when it left."""
         if self.sources.heard(pbx, there=there, now=wall_ms()):
             self._tell_all(Source(server_time=wall_ms(), pbx=pbx, up=True))
+
+    def recalled(self, pbx: str, at: int) -> None:
+        """The PBX said something at our time `at` (ms) that was kept for us; its clock is not known by that."""
+        self.sources.recalled(pbx, at, now=wall_ms())
 
     def foreign(self, call: Call) -> bool:
         """Whether this call_id is known as another user's or another PBX's call: it must not be taken."""
@@ -87,10 +95,20 @@ class Delivery:
         return [_frame(Source(server_time=wall_ms(), pbx=name, up=False)) for name in self.sources.down()]
 
     def dismiss(self, user_id: int, call_id: str) -> None:
-        """The user closed a card: all of his sockets are told."""
+        """The user closed a card: all of his sockets are told, here and elsewhere."""
+        entry = self.inbox.get(call_id)
+        # Not whatever a client makes up: what is shared is kept for everybody.
+        his = entry is not None and entry.call.user_id == user_id and not entry.call.test
+        if self.dismissed(user_id, call_id) and his and self.share_dismissal is not None:
+            self.share_dismissal(user_id, call_id)
+
+    def dismissed(self, user_id: int, call_id: str) -> bool:
+        """The user closed a card, here or elsewhere: all of his sockets here are told. Returns whether it is news."""
         now = wall_ms()
-        if self.inbox.dismiss(user_id, call_id, now=now):
+        news = self.inbox.dismiss(user_id, call_id, now=now)
+        if news:
             self.hub.deliver(user_id, _frame(Dismissed(server_time=now, call_id=call_id)))
+        return news
 
     def tick(self) -> None:
         """Once a second: expire, and notice silent PBXs."""

@@ -1,31 +1,34 @@
 """The intake: the PBXs' taps bring states here over HTTP, on a listener of its own.
 
 `POST /intake/v1`, one request at a time and PBX, `Authorization: Bearer <ZVONOK_INTAKE_SECRET>`. A batch is taken whole
-or not at all: a bad call answers 400 with its index, so that the tap can set it aside. The only file that knows how
-states come.
+or not at all: a bad call answers 400 with its index, so that the tap can set it aside. This file and intake_nats.py
+(a cluster's) are all that knows how states come.
 """
 
 import logging
 import secrets
 import time
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from aiohttp import web
 
-from notifier.auth import MAX_USER_ID
+from notifier.call_rules import FOREIGN, problem_of
 from notifier.delivery import Delivery
 from notifier.metrics import Metrics
-from zvonok.call import Call, State
+from notifier.runs import Runs, Turn
+from zvonok.call import Call
+from zvonok.settings import Settings
 from zvonok.watchers import same_secret
+
+if TYPE_CHECKING:
+    from notifier.intake_nats import ClusterIntake
 
 log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 2 * 1024 * 1024
 MAX_CALLS: Final = 500
-MAX_TEXT: Final = 1024
-_TWO_RUNS_LOG_S: Final = 60.0
 
 PBXName = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 # JavaScript's numbers are exact up to here; a time or a revision beyond it is a mistake.
@@ -65,18 +68,6 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     index: int | None = None
 
 
-class _Run:
-    """How far a PBX's tap has come: the start and count of its last batch."""
-
-    __slots__ = ("complained_at", "run", "seq", "stale")
-
-    def __init__(self) -> None:
-        self.run = -1
-        self.seq = -1
-        self.stale = 0
-        self.complained_at: float | None = None
-
-
 _decoder: Final = msgspec.json.Decoder(Batch)
 
 
@@ -88,7 +79,7 @@ class Intake:
         self._delivery = delivery
         self._secret = secret
         self._metrics = metrics
-        self._runs: dict[str, _Run] = {}
+        self._runs = Runs(delivery)
 
     def authorized(self, request: web.Request) -> bool:
         """Whether the request bears the intake secret; takes the same time however much of it is right."""
@@ -97,8 +88,7 @@ class Intake:
 
     def stale(self, pbx: str) -> int:
         """How many batches of an older run of this PBX were dropped since its newest run began."""
-        run = self._runs.get(pbx)
-        return 0 if run is None else run.stale
+        return self._runs.stale(pbx)
 
     async def post(self, request: web.Request) -> web.Response:
         """`POST /intake/v1`."""
@@ -124,7 +114,8 @@ class Intake:
         return web.Response(body=msgspec.json.encode(receipt), content_type="application/json")
 
     def _take(self, batch: Batch) -> Receipt:
-        if not self._in_turn(batch):
+        # The same batch again (its answer was lost) is harmless.
+        if self._runs.turn(batch.pbx, batch.run, batch.seq) not in (Turn.NEWER, Turn.AGAIN):
             return Receipt(boot=self.boot, delivered={}, stale=True)
         delivery = self._delivery
         delivery.heard(batch.pbx, there=batch.now)
@@ -133,66 +124,8 @@ class Intake:
             delivery.held_in_full(batch.pbx, set(batch.live))
         return Receipt(boot=self.boot, delivered=delivered)
 
-    def _in_turn(self, batch: Batch) -> bool:
-        """Whether the batch is no older than the last. The same again (its answer was lost) is harmless."""
-        last = self._runs.setdefault(batch.pbx, _Run())
-        if (batch.run, batch.seq) >= (last.run, last.seq):
-            if batch.run != last.run:
-                if last.run >= 0:
-                    log.info("the tap of PBX %s was restarted", batch.pbx)
-                self._delivery.new_run(batch.pbx)
-                last.stale = 0
-        elif batch.run < last.run and not self._delivery.sources.is_up(batch.pbx):
-            log.warning("PBX %s: its tap restarted with an earlier clock; is NTP running there?", batch.pbx)
-            self._delivery.new_run(batch.pbx)
-        else:
-            if batch.run < last.run:
-                self._two_runs(batch.pbx, last)
-            return False
-        last.run, last.seq = batch.run, batch.seq
-        return True
-
-    def _two_runs(self, pbx: str, last: _Run) -> None:
-        last.stale += 1
-        now = time.monotonic()
-        # One late request of the tap that was just replaced is no second tap.
-        if last.stale > 2 and (last.complained_at is None or now - last.complained_at > _TWO_RUNS_LOG_S):
-            last.complained_at = now
-            log.error(
-                "two taps send as PBX %s: the older one's states are dropped; stop one, or give it its own "
-                "ZVONOK_PBX_NAME",
-                pbx,
-            )
-
     def _problem(self, call: Call, pbx: str) -> str | None:
-        """What is wrong with a call that has the right shape, or None."""
-        caller, line = call.caller, call.line
-        answered_by = None if call.end is None else call.end.answered_by
-        texts = (
-            call.first_linkedid, caller.number, caller.display, caller.name, caller.company,
-            line.number, line.label, line.queue, None if answered_by is None else answered_by.name,
-        )  # fmt: skip
-        if call.pbx != pbx:
-            return f"the call's pbx is not {pbx!r}"
-        if not 0 < len(call.call_id) <= 64 or "/" in call.call_id:
-            return "call_id must have 1 to 64 characters and no slash"
-        if not 0 < call.user_id <= MAX_USER_ID:
-            return "user_id must be a positive 64-bit number"
-        if not all(0 <= number < 2**53 for number in _numbers(call)):
-            return "rev and times must be milliseconds from 0 to 2^53"
-        if any(text is not None and len(text) > MAX_TEXT for text in texts):
-            return f"a text is longer than {MAX_TEXT} characters"
-        if caller.url is not None and (
-            len(caller.url) > 2 * MAX_TEXT or not caller.url.startswith(("http://", "https://"))
-        ):
-            return "caller.url must be a short http(s) URL"
-        if (call.state is State.ENDED) != (call.end is not None and call.ended_at is not None):
-            return "an ended call, and no other, has ended_at and end"
-        if call.state is State.TALKING and call.answered_at is None:
-            return "a talking call has answered_at"
-        if self._delivery.foreign(call):
-            return "this call_id is another user's or another PBX's call"
-        return None
+        return problem_of(call, pbx) or (FOREIGN if self._delivery.foreign(call) else None)
 
     def _refuse(self, status: HTTPStatus, error: str, *, index: int | None = None) -> web.Response:
         self._metrics.intake.labels(str(status.value)).inc()
@@ -205,9 +138,13 @@ class Intake:
         )
 
 
-def _numbers(call: Call) -> tuple[int, ...]:
-    """The numbers of a call that are calculated with."""
-    return (call.rev, call.ring_started_at, call.answered_at or 0, call.ended_at or 0)
+def cluster_intake(settings: Settings, delivery: Delivery, metrics: Metrics) -> "ClusterIntake | None":
+    """What brings states over the cluster, if the settings name one. Raises UsageError where its client is missing."""
+    if settings.nats_url is None:
+        return None
+    from notifier.intake_nats import ClusterIntake
+
+    return ClusterIntake(settings, delivery, metrics)
 
 
 def _offender(body: bytes) -> int | None:

@@ -44,9 +44,9 @@ class Clock:
 
 
 class PBX:
-    """One PBX. `complete`: we hold the state of all its live calls, as far as it was heard."""
+    """One PBX. `complete`: we hold the state of all its live calls, as far as it was heard. `given_up`: they ended."""
 
-    __slots__ = ("clock", "complete", "heard_at", "name", "skewed", "up")
+    __slots__ = ("clock", "complete", "given_up", "heard_at", "name", "skewed", "up")
 
     def __init__(self, name: str, *, now: int) -> None:
         self.name = name
@@ -54,6 +54,7 @@ class PBX:
         self.heard_at = now
         self.up = False
         self.complete = False
+        self.given_up = False
         self.skewed = False
 
 
@@ -82,11 +83,20 @@ class Sources:
             else:
                 log.info("the clock of PBX %s is right again", name)
         pbx.heard_at = now
+        pbx.given_up = False
         if pbx.up:
             return False
         pbx.up = True
         log.info("PBX %s is up", name)
         return known
+
+    def recalled(self, name: str, at: int, *, now: int) -> None:
+        """What the PBX said at our time `at` was kept for us. Nothing is known of its clock."""
+        pbx = self._pbxs.get(name)
+        if pbx is None:
+            pbx = self._pbxs[name] = PBX(name, now=at)
+            pbx.up = now - at <= SILENCE_MS
+        pbx.heard_at = max(pbx.heard_at, at)
 
     def silent(self, *, now: int) -> list[str]:
         """The PBXs that went silent since this was asked last."""
@@ -101,10 +111,10 @@ class Sources:
         return [pbx.name for pbx in gone]
 
     def lost(self, after_ms: int, *, now: int) -> list[str]:
-        """The PBXs not heard for `after_ms` whose state is still taken for complete; it no longer is."""
-        gone = [pbx for pbx in self._pbxs.values() if pbx.complete and now - pbx.heard_at > after_ms]
+        """The PBXs not heard for `after_ms`, once for each silence. Their state is no longer taken for complete."""
+        gone = [pbx for pbx in self._pbxs.values() if not pbx.given_up and now - pbx.heard_at > after_ms]
         for pbx in gone:
-            pbx.complete = False
+            pbx.complete, pbx.given_up = False, True
         return [pbx.name for pbx in gone]
 
     def set_complete(self, name: str, complete: bool) -> bool:

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 # Where `zvonok check` finds its sections: each module has `findings(settings) -> Iterator[Finding]`.
-CHECKS: tuple[str, ...] = ("zvonok.exposure", "sql.check", "fastagi.check", "notifier.check")
+CHECKS: tuple[str, ...] = ("zvonok.exposure", "sql.check", "fastagi.check", "zvonok.cluster.check", "notifier.check")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

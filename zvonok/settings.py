@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_token: str | None = None
     tap_metrics_listen: Address | None = None
     nats_url: str | None = None
+    nats_ca: Path | None = None
     crm_card_url: str | None = None
     state_dir: Path = Path("/var/lib/zvonok")
     runtime_dir: Path = Path("/run/zvonok")
@@ -86,8 +87,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def secret_texts(self) -> tuple[str, ...]:
         """Everything in these settings that must not be seen, passwords in URLs by themselves as well."""
-        texts = {getattr(self, name.lower()) for name in SECRETS} - {self.auth_public_key, None}
-        for url in (self.database_url, self.nats_url):
+        texts = {getattr(self, name.lower()) for name in SECRETS} - {self.auth_public_key, self.nats_url, None}
+        for url in (self.database_url, *(self.nats_url or "").split(",")):
             texts |= {quoted for quoted in (_password(url),) if quoted} | {unquote(_password(url) or "")}
         return tuple(sorted((text for text in texts if text), key=len, reverse=True))
 
@@ -332,6 +333,25 @@ def _notifier_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _nats_url(text: str) -> str:
+    seen = []
+    for part in _text(text).split(","):
+        try:
+            url = urlsplit(part.strip())
+            good = url.scheme in ("nats", "tls") and url.hostname and url.port and not (url.path or url.query)
+        except ValueError:  # brackets that are no IPv6 address, a port that is no number
+            good = False
+        if not good or part.count("@") > 1:
+            raise ValueError(
+                "must be nats://host:port or tls://user:password@host:port, one for each server, with commas between; "
+                "write @ in the password as %40, : as %3A, / as %2F, a comma as %2C"
+            )
+        seen.append(url.scheme)
+    if len(set(seen)) > 1:
+        raise ValueError("must not mix nats:// and tls://: a password would go over the network unprotected")
+    return text
+
+
 def _card_url(text: str) -> str:
     _text(text)
     if not text.startswith(("http://", "https://")):
@@ -387,6 +407,8 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "TRUSTED_PROXIES": _networks,
     "METRICS_TOKEN": _secret,
     "TAP_METRICS_LISTEN": parse_address,
+    "NATS_URL": _nats_url,
+    "NATS_CA": _directory,
     "CRM_CARD_URL": _card_url,
     "STATE_DIR": _directory,
     "RUNTIME_DIR": _directory,

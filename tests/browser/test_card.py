@@ -185,6 +185,16 @@ async def test_the_card_names_the_last_calls_with_this_number(office: Office, de
     await expect(past.locator("li")).to_contain_text("Пропущен")
 
 
+async def test_a_number_that_never_called_before_is_said_to_be_new_and_a_history_that_is_away_too(desk: Desk) -> None:
+    page = await desk.open()
+    call = desk.ring(caller={"number": "+79270009900"})
+    await expect(card(page)).to_contain_text("Раньше с этого номера вам не звонили")
+    desk.tap.end(call)
+    await page.route("**/api/calls**", lambda route: route.abort())
+    desk.ring(caller={"number": "+79270009911"})
+    await expect(card(page)).to_contain_text("Прошлые звонки сейчас не посмотреть")
+
+
 async def test_more_records_with_one_number_are_mentioned(desk: Desk) -> None:
     page = await desk.open()
     desk.ring(caller={"matches": 3})
@@ -215,10 +225,14 @@ async def test_the_number_can_be_copied_as_it_was_dialled(desk: Desk) -> None:
     assert await page.evaluate("navigator.clipboard.readText()") == "+79271390907"
 
 
-async def test_a_transfer_that_brings_another_caller_changes_the_card_in_place(desk: Desk) -> None:
+async def test_a_transfer_that_brings_another_caller_changes_the_card_in_place(office: Office, desk: Desk) -> None:
+    old = desk.ring(ring_started_at=wall_ms() - 3_600_000, caller={"number": "+74950000001"}, first_linkedid="old")
+    office.save(desk.tap.end(old))
     page = await desk.open()
     call = desk.tap.answer(desk.ring())
     await expect(card(page).locator(".name")).to_have_text("Иванов Иван Петрович")
+    await expect(card(page)).to_contain_text("Раньше с этого номера вам не звонили")
     desk.tap.answer(call, caller=type(call.caller)(number="+74950000001", name="Настоящий Звонящий"))
     await expect(card(page).locator(".name")).to_have_text("Настоящий Звонящий")
-    await expect(page.locator("call-notification .row")).to_have_count(0)
+    await expect(card(page)).to_contain_text("Прошлые звонки с этого номера")
+    await expect(page.locator("call-notification .row")).to_have_count(1)  # the old one

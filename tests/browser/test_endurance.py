@@ -117,6 +117,8 @@ async def test_eight_hours_of_calls_leave_memory_and_listeners_flat(desk: Desk) 
     early, late = hourly[3], hourly[-1]
     shown = {name: (early[name], late[name]) for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
     print("after 4 h and 8 h:", shown)
+    for hour in hourly:
+        print({name: hour[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")})
     assert late["JSEventListeners"] <= early["JSEventListeners"] + 5, shown
     assert late["Nodes"] <= early["Nodes"] + 100, shown
     assert late["JSHeapUsedSize"] <= early["JSHeapUsedSize"] * 1.15 + 300_000, shown

@@ -141,6 +141,15 @@ async def test_silencing_in_one_tab_silences_the_one_that_rings(desk: Desk) -> N
     await becomes(pages, [0, 0])
 
 
+async def test_a_tab_whose_own_sound_is_blocked_silences_the_one_that_rings_too(desk: Desk) -> None:
+    pages = [await desk.open() for _ in range(2)]
+    await unlock(pages[0])
+    desk.ring()
+    await becomes(pages, [1, 0])
+    await pages[1].get_by_role("button", name="Отключить звук этого звонка").click()
+    await becomes(pages, [0, 0])
+
+
 async def test_two_users_in_one_browser_do_not_share_a_voice(
     office: Office, desk: Desk, new_user: Callable[[], int]
 ) -> None:

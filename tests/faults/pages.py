@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -16,16 +17,18 @@ _IMPATIENT = aiohttp.ClientWSTimeout(ws_close=0.1)
 
 
 class Page:
-    """One user's page at the notifier's `url`.
+    """One user's page at the notifier of the first of `urls`, and whenever it is lost at the next one's.
 
-    `cards`: what it shows, call_id -> the newest state. `frames`: how many frames about a call it ever got, snapshots'
-    calls included. `strangers`: calls of somebody else that it was told of; there must be none. `closes`: close codes.
+    `at`: where it is. `cards`: what it shows, call_id -> the newest state. `frames`: how many frames about a call it
+    ever got, snapshots' calls included. `strangers`: calls of somebody else that it was told of; there must be none.
+    `closes`: close codes.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, user_id: int) -> None:
-        self._session, self._url, self.user_id = session, url, user_id
+    def __init__(self, session: aiohttp.ClientSession, urls: Sequence[str], user_id: int) -> None:
+        self._session, self._urls, self.user_id = session, itertools.cycle(urls), user_id
         self._trust: asyncio.Timeout | None = None
         self.cards: dict[str, dict[str, Any]] = {}
+        self.at = ""
         self.frames = 0
         self.strangers: list[dict[str, Any]] = []
         self.closes: list[int | None] = []
@@ -35,9 +38,10 @@ class Page:
     async def follow(self) -> None:
         """Stay connected until cancelled."""
         while True:
+            self.at = next(self._urls)
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with asyncio.timeout(None) as self._trust:
-                    async with self._session.ws_connect(f"{self._url}/ws", timeout=_IMPATIENT) as ws:
+                    async with self._session.ws_connect(f"{self.at}/ws", timeout=_IMPATIENT) as ws:
                         await self._talk(ws)
                         self.closes.append(ws.close_code)
             self._trust = None

@@ -73,7 +73,7 @@ class Stage:
     async def watching(self, users: Iterable[int]) -> AsyncIterator[dict[int, Page]]:
         """A page of each of these users, in `pages` as well, for as long as the block runs."""
         url = f"http://127.0.0.1:{self.users.port}"
-        pages = {user: Page(self.session, url, user) for user in users}
+        pages = {user: Page(self.session, [url], user) for user in users}
         self.pages |= pages
         following = [asyncio.create_task(page.follow()) for page in pages.values()]
         try:
@@ -99,12 +99,7 @@ class Stage:
 
     async def rows(self, users: Iterable[int] | None = None) -> list[dict[str, Any]]:
         """The history, of these users or of all."""
-        return await asyncio.to_thread(self._rows, None if users is None else list(users))
-
-    def _rows(self, users: list[int] | None) -> list[dict[str, Any]]:
-        with psycopg.connect(self.postgres.url(), row_factory=psycopg.rows.dict_row) as connection:
-            where = "WHERE %s::bigint[] IS NULL OR user_id = ANY(%s) ORDER BY id"
-            return connection.execute(f"{_ROWS} {where}", (users, users)).fetchall()  # type: ignore[arg-type]
+        return await asyncio.to_thread(history, self.postgres, None if users is None else list(users))
 
     async def metric(self, name: str) -> float:
         """One of the tap's metrics. Raises OSError while it does not answer."""
@@ -138,7 +133,7 @@ class Stage:
 async def staged(postgres: Postgres, users: int) -> AsyncIterator[Stage]:
     """A stage on which user 1 to `users` each have a phone. Every call has a caller's number of its own."""
     numbers = {user: str(20_000 + user) for user in range(1, users + 1)}
-    _fill(postgres.url(), numbers)
+    fill(postgres.url(), numbers)
     agi_port, intake_port, http_port, ami_port = free_port(), free_port(), free_port(), free_port()
     pbx = Pbx(user="zvonok", secret=_PBX_SECRET, agi=Address("127.0.0.1", agi_port))
     callers = (f"7905{number:07}" for number in itertools.count())
@@ -170,7 +165,14 @@ async def staged(postgres: Postgres, users: int) -> AsyncIterator[Stage]:
         yield stage
 
 
-def _fill(url: str, numbers: dict[int, str]) -> None:
+def history(postgres: Postgres, users: list[int] | None) -> list[dict[str, Any]]:
+    """The rows of these users, or of all, oldest first."""
+    with psycopg.connect(postgres.url(), row_factory=psycopg.rows.dict_row) as connection:
+        where = "WHERE %s::bigint[] IS NULL OR user_id = ANY(%s) ORDER BY id"
+        return connection.execute(f"{_ROWS} {where}", (users, users)).fetchall()  # type: ignore[arg-type]
+
+
+def fill(url: str, numbers: dict[int, str]) -> None:
     """The users with their phones, and some callers whom the CRM knows; whoever is there already stays."""
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         known = {row[0] for row in cursor.execute("SELECT id FROM users").fetchall()}

@@ -13,7 +13,7 @@ PAGE = Path("docs/settings.md").read_text(encoding="utf-8")
 ROWS = {row[0]: row[1:] for row in re.findall(r"^\| `(ZVONOK_\w+)` \|([^|]*)\|([^|]*)\|", PAGE, re.MULTILINE)}
 
 # Shown as an example, because there is no default.
-EXAMPLES_ONLY = {"DATABASE_URL", "AMI_HOST", "NATS_URL", "CRM_CARD_URL", "TAP_METRICS_LISTEN"}
+EXAMPLES_ONLY = {"DATABASE_URL", "AMI_HOST", "NATS_URL", "NATS_CA", "CRM_CARD_URL", "TAP_METRICS_LISTEN"}
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,11 @@ PURE = (
         "known_calls",
     ),
 )
-PURE_FILES = [*(f"fastagi/{name}.py" for name in PURE), "notifier/messages.py", "notifier/inbox.py"]
+PURE_FILES = [
+    *(f"fastagi/{name}.py" for name in PURE),
+    *(f"notifier/{name}.py" for name in ("messages", "inbox", "call_rules")),
+    *(f"zvonok/cluster/{name}.py" for name in ("keys", "values", "jetstream", "outbox")),
+]
 ALLOWED = {"collections", "enum", "functools", "heapq", "re", "typing", "msgspec", "zvonok.call", "zvonok.errors"}
 
 
@@ -57,3 +61,22 @@ def test_only_one_file_imports_pyst2() -> None:
     assert [path.name for path in files if any(one.startswith("asterisk") for one in imported(path))] == [
         "agi_session.py"
     ]
+
+
+def test_only_publisher_and_intake_know_the_cluster() -> None:
+    files = [path for package in ("zvonok", "fastagi", "notifier") for path in (HERE / package).rglob("*.py")]
+    knowing = {path for path in files if any(one.startswith("zvonok.cluster") for one in imported(path))}
+    outside = {path.relative_to(HERE).as_posix() for path in knowing if path.parent.name != "cluster"}
+    assert outside == {"fastagi/publisher_nats.py", "notifier/intake_nats.py", "notifier/bucket_reader.py"}
+    with_client = {path.name for path in files if any(one.partition(".")[0] == "nats" for one in runtime_imports(path))}
+    assert with_client == {"connection.py"}
+
+
+def runtime_imports(path: Path) -> set[str]:
+    """What a file imports when it runs: without what only the type checker sees."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    return {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names} | {*modules}

@@ -57,12 +57,6 @@ def test_a_notifier_that_is_well_is_found_well_but_for_the_database_that_it_lack
         }  # fmt: skip
 
 
-def test_a_setting_that_this_release_does_not_use_is_not_passed_over_in_silence() -> None:
-    with notifier() as settings:
-        found = levels(findings(msgspec.structs.replace(settings, nats_url="nats://127.0.0.1:4222")))
-        assert (found["cluster"], found["intake"]) == (Level.WARNING, Level.OK)
-
-
 def test_it_is_reached_through_a_unix_socket_too(tmp_path: Path) -> None:
     with notifier(intake_listen=Address(path=str(tmp_path / "intake.sock"))) as settings:
         assert levels(findings(settings))["intake"] is Level.OK

@@ -19,6 +19,7 @@ export function App() {
         {...calls}
         position="bottom-right"
         onOpen={(call, event) => {
+          if (call.caller.id === null) return; // «Создать контакт»: the link is right
           event.preventDefault(); // the CRM shows its own page instead of opening the link
           setDealer(call.caller.id);
         }}
@@ -32,7 +33,7 @@ function Header() {
   const { primary, connection, dismiss } = useCallNotifications(calls);
   return (
     <header>
-      <output data-connection={connection}>{primary ? `${primary.caller.name}: ${primary.state}` : 'Звонков нет'}</output>
+      <output data-connection={connection}>{primary ? `${primary.caller.name ?? 'Неизвестный'}: ${primary.state}` : 'Звонков нет'}</output>
       {primary && <button onClick={() => dismiss(primary.call_id)}>Скрыть</button>}
     </header>
   );

@@ -13,6 +13,7 @@ import { createClock } from './clock.js';
 import { createConnection } from './connection.js';
 import { findings } from './diagnose.js';
 import { createMemory } from './memory.js';
+import { createPress } from './press.js';
 import { createSound } from './sound.js';
 import { shownCalls, soundState } from './state.js';
 import { createTestCall } from './testcall.js';
@@ -73,6 +74,8 @@ export function createCallClient(options, window = globalThis.window) {
   let sound = null;
   /** @type {import('./alerts.js').Alerts|null} */
   let alerts = null;
+  /** @type {import('./press.js').Press|null} */
+  let press = null;
   /** @type {(() => void)|null} */
   let stopListening = null;
 
@@ -111,10 +114,14 @@ export function createCallClient(options, window = globalThis.window) {
     };
   }
 
-  /** Something may have changed: alerts follow, then everybody who subscribed is told. */
+  /** Something may have changed: alerts follow at once; what is seen, not while the user presses on it. */
   function changed() {
-    if (!stopListening) return;
+    if (!press) return;
     alerts?.update(ordered(calls.current()), !absence.lost() && connection.status() !== 'auth_failed');
+    press.after(publish);
+  }
+
+  function publish() {
     const next = Object.freeze(snapshotOfState());
     const soundChanged = next.sound !== state.sound || next.notifications !== state.notifications;
     state = next;
@@ -223,6 +230,7 @@ export function createCallClient(options, window = globalThis.window) {
     /** Connect and stay connected. After `auth_failed`, try again. */
     start() {
       if (!stopListening) {
+        press = createPress(window);
         sound = createSound({ ringtone: options.ringtone ?? 'synth', onChange: changed, window });
         stopListening = listenForWakeups({
           gesture: () => sound?.unlock(),
@@ -239,7 +247,8 @@ export function createCallClient(options, window = globalThis.window) {
     stop() {
       if (!stopListening) return;
       stopListening();
-      stopListening = null;
+      press?.close();
+      stopListening = press = null;
       connection.stop();
       testCall.close();
       absence.stop();

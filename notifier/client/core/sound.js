@@ -42,29 +42,10 @@ export function createSound({ ringtone, onChange, window }) {
   let cycle = null;
   /** @type {AudioBufferSourceNode|null} */
   let playing = null;
-  let pressed = false;
-  let untold = false;
   let waking = false;
-  const listening = new AbortController();
-
-  // The press that unlocks the sound also takes hints off the page. Nothing may move before it is released, or the
-  // button under it moves away and the user's first click is lost.
-  for (const type of ['pointerdown', 'pointerup', 'pointercancel', 'contextmenu', 'blur']) {
-    window.addEventListener(type, () => {
-      pressed = type === 'pointerdown';
-      if (!pressed && untold) window.setTimeout(tell, 0); // after the click
-    }, { capture: true, signal: listening.signal });
-  }
 
   function changed() {
     waking = false;
-    untold = true;
-    if (!pressed) tell();
-  }
-
-  function tell() {
-    if (!untold) return;
-    untold = false;
     onChange();
   }
 
@@ -136,8 +117,6 @@ export function createSound({ ringtone, onChange, window }) {
     ringing: () => playing !== null,
     close() {
       stopRing();
-      listening.abort();
-      untold = false;
       context?.removeEventListener('statechange', changed);
       context?.close().catch(() => {});
       context = null;

@@ -6,6 +6,9 @@ import { callerNumber } from '../core/caller.js';
 import { h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 
+/** Nobody sees so fast that another call has taken the card: such a click was meant for the one before. */
+const TOO_SOON_MS = 300;
+
 /**
  * @typedef {import('../core/state.js').ShownCall} ShownCall
  * @typedef {import('../core/state.js').ClientState} ClientState
@@ -24,7 +27,7 @@ import { icon } from './icons.js';
  * @property {number} now server time
  * @property {ClientState} state
  * @property {boolean} minimised
- * @property {import('../core/protocol.js').Call[]} past earlier calls with this number
+ * @property {import('./past.js').Past|null} past earlier calls with this number; null if there can be none
  */
 
 /**
@@ -34,15 +37,24 @@ export function createCard(actions) {
   /** @type {ShownCall|null} */
   let shown = null;
   let copied = false;
+  /** When another call took the card, and whether because the user closed the one before. */
+  let taken = { at: -Infinity, byUser: false };
+  let closed = '';
+  /** The call whose card says something about sound; it keeps that line while it rings. */
+  let hinted = '';
   /** @type {Translate} */
   let say = (key) => key;
   const act = (/** @type {(call: ShownCall) => void} */ run) => () => shown && run(shown);
+  const dismiss = act((call) => {
+    closed = call.call_id;
+    actions.dismiss(call);
+  });
 
   const status = h('span', { class: 'status', part: 'status' });
   const test = h('span', { class: 'test', hidden: true });
   const mute = iconButton('volume', act(actions.mute));
   const minimise = iconButton('down', () => actions.minimise());
-  const close = iconButton('close', act(actions.dismiss));
+  const close = iconButton('close', dismiss);
   const avatar = h('div', { class: 'avatar', 'aria-hidden': 'true' });
   const name = h('bdi', {});
   const number = h('bdi', { class: 'number', part: 'number' });
@@ -57,17 +69,19 @@ export function createCard(actions) {
   const caption = h('span', { class: 'caption', 'aria-hidden': 'true' });
   const timer = h('time', { class: 'timer', part: 'timer', role: 'timer', 'aria-live': 'off' });
   const extra = h('div', { class: 'extra', hidden: true, dir: 'auto' });
-  const hintText = h('span', {});
+  const hintBlocked = h('span', { class: 'blocked' });
+  const hintNow = h('span', { hidden: true });
   const unlock = h('button', { class: 'linkbutton', type: 'button', click: () => actions.unlock() });
-  const hint = h('div', { class: 'hint', part: 'hint', hidden: true }, icon('mute'), hintText, unlock);
+  const hint = h('div', { class: 'hint', part: 'hint', hidden: true }, icon('mute'), h('div', {}, hintBlocked, hintNow), unlock);
   const pastTitle = h('summary', {});
   const pastList = h('ul', {});
   const past = h('details', { class: 'past', hidden: true }, pastTitle, pastList);
+  const pastNote = h('div', { class: 'pastnote', hidden: true }); // has its place before the history answers
   const open = h('a', { class: 'button primary', target: '_blank', rel: 'noopener noreferrer' });
   open.addEventListener('click', (event) => {
     if (shown && !actions.open(shown)) event.preventDefault();
   });
-  const closeText = h('button', { class: 'button', type: 'button', click: act(actions.dismiss) });
+  const closeText = h('button', { class: 'button', type: 'button', click: dismiss });
 
   const heading = h('h2', { class: 'name', part: 'name', id: 'name' }, name);
   const card = h(
@@ -80,14 +94,24 @@ export function createCard(actions) {
     extra,
     h('slot', { name: 'extra' }),
     hint,
-    past,
+    past, pastNote,
     h('div', { class: 'footer', part: 'actions' }, open, closeText, h('slot', { name: 'actions' })),
   );
   card.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || !shown) return;
     event.stopPropagation();
-    actions.dismiss(shown);
+    if (!meantForAnother(event)) dismiss();
   });
+  card.addEventListener('click', (event) => {
+    if (!meantForAnother(event)) return;
+    event.stopPropagation();
+    event.preventDefault();
+  }, { capture: true });
+
+  /** The second half of a double click counts as well. @param {UIEvent} event */
+  function meantForAnother(event) {
+    return performance.now() - taken.at < TOO_SOON_MS && (!taken.byUser || event.detail > 1);
+  }
 
   async function copyNumber() {
     if (!shown?.caller.number) return;
@@ -111,7 +135,10 @@ export function createCard(actions) {
 
     /** @param {ShownCall} call @param {Context} context */
     update(call, { t, lang, now, state, minimised, past: earlier }) {
-      if (shown?.call_id !== call.call_id) past.open = false;
+      if (shown?.call_id !== call.call_id) {
+        past.open = false;
+        if (shown && !card.hidden) taken = { at: performance.now(), byUser: closed === shown.call_id };
+      }
       shown = call;
       const view = cardView(call, t, lang);
       card.dataset.look = view.look;
@@ -120,7 +147,8 @@ export function createCard(actions) {
       setText(status, minimised ? `${view.status} · ${view.name}` : view.status);
       setText(test, view.test ? t('test') : '');
       label(mute, t('action.mute'));
-      mute.hidden = call.state !== 'ringing' || call.muted || state.sound !== 'ready';
+      // Also where the browser still blocks the sound: another tab may be the one that rings.
+      mute.hidden = call.state !== 'ringing' || call.muted || state.sound === 'muted';
       label(minimise, t(minimised ? 'action.restore' : 'action.minimise'));
       minimise.setAttribute('aria-expanded', String(!minimised));
       swapIcon(minimise, minimised ? 'up' : 'down');
@@ -142,15 +170,22 @@ export function createCard(actions) {
       badges.hidden = !view.repeat && !view.matches;
       setText(message, view.message);
       setText(extra, view.extra);
-      setText(hintText, t('sound.blocked'));
+      const ringing = call.state === 'ringing';
+      if (ringing && state.sound === 'blocked') hinted = call.call_id;
+      hint.hidden = !ringing || hinted !== call.call_id;
+      hint.dataset.sound = state.sound;
+      setText(hintBlocked, t('sound.blocked'));
+      setText(hintNow, state.sound === 'blocked' ? '' : t(`sound.now.${state.sound}`));
       setText(unlock, t('sound.unlock'));
-      hint.hidden = call.state !== 'ringing' || state.sound !== 'blocked';
       setAttribute(open, 'href', view.url);
       setText(open, view.url ? t(view.known ? 'action.open' : 'action.create') : '');
       setText(closeText, t('action.close'));
       setText(pastTitle, t('history.title'));
-      past.hidden = !earlier.length;
-      pastList.replaceChildren(...earlier.map((one) => pastItem(one, t, lang, now)));
+      const found = earlier?.calls ?? [];
+      past.hidden = !found.length;
+      pastNote.hidden = !earlier || found.length > 0;
+      pastNote.textContent = earlier?.said === 'none' || earlier?.said === 'failed' ? t(`past.${earlier.said}`) : '\u00a0';
+      pastList.replaceChildren(...found.map((one) => pastItem(one, t, lang, now)));
       this.tick(now, t);
     },
 

@@ -2,7 +2,9 @@
 
 import { createCallClient } from '../core/client.js';
 import { callerName } from '../core/caller.js';
+import { createPress } from '../core/press.js';
 import { pickLanguage, translator } from '../strings/index.js';
+import { keepAim } from './aim.js';
 import { createCard } from './card.js';
 import { createCheck } from './check.js';
 import { h, setText } from './dom.js';
@@ -43,6 +45,7 @@ export class CallNotificationElement extends Base {
   #allShown = false;
   /** @type {any} */ #ticker = null;
   /** @type {AbortController|null} */ #life = null;
+  /** @type {import('../core/press.js').Press|null} */ #press = null;
   #checking = false;
   /** What had the focus before the user went into one of our layers. @type {HTMLElement|null} */ #cameFrom = null;
 
@@ -65,12 +68,12 @@ export class CallNotificationElement extends Base {
     unlock: () => this.#client?.unlockSound(),
     check: () => this.openCheck(),
   });
-  #past = createPast(() => this.#render());
+  #past = createPast(() => this.#later(this.#again));
   #check = createCheck(() => this.closeCheck());
   #moreButton = h('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#showAll() });
   #closeAll = h('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#client?.dismissAll() });
   #bar = h('div', { class: 'bar', hidden: true });
-  #topLayer = createTopLayer(this);
+  #topLayer = createTopLayer(this, (run) => this.#later(run));
 
   constructor() {
     super();
@@ -146,6 +149,8 @@ export class CallNotificationElement extends Base {
       delete (/** @type {any} */ (this)[name]);
       /** @type {any} */ (this)[name] = value;
     }
+    this.#press = createPress(window);
+    keepAim(/** @type {ShadowRoot} */ (this.shadowRoot), this.#life.signal);
     document.addEventListener('visibilitychange', () => this.#tick(), { signal: this.#life.signal });
     this.#translate();
     if (this.#client) this.#follow();
@@ -158,7 +163,8 @@ export class CallNotificationElement extends Base {
     queueMicrotask(() => {
       if (this.isConnected || this.#topLayer.restore()) return;
       this.#life?.abort();
-      this.#life = null;
+      this.#press?.close();
+      this.#life = this.#press = null;
       this.#topLayer.close();
       this.#letGo();
     });
@@ -253,6 +259,13 @@ export class CallNotificationElement extends Base {
     this.#render();
   }
 
+  #again = () => void this.#render();
+
+  /** What comes by itself, not by the client's state (which waits, too), waits until the user presses on nothing. */
+  #later(/** @type {() => void} */ run) {
+    this.#press?.after(run);
+  }
+
   #render() {
     const state = this.#state;
     if (!state || !this.#client) return this.#topLayer.set(this.#stack, false);
@@ -271,13 +284,13 @@ export class CallNotificationElement extends Base {
     };
     this.#stack.setAttribute('aria-label', t('region'));
     const noted = this.#notes.update(context);
-    this.#card.element.hidden = !primary;
     if (primary) {
       this.#card.update(primary, context);
       void this.#past.load(primary, this.#client);
     } else {
       this.#minimised = false;
     }
+    this.#card.element.hidden = !primary;
     this.#rows.update(visible, context);
     const hidden = others.length - visible.length;
     setText(this.#moreButton, hidden ? t('more', { n: hidden }) : '');
@@ -289,7 +302,7 @@ export class CallNotificationElement extends Base {
     if (this.#checking) this.#check.update(this.#client, t);
     else this.#check.close();
     this.#topLayer.set(this.#check.element, this.#checking);
-    if (focused && !focused.getClientRects().length) this.#giveFocusBack();
+    if (focused && !focused.checkVisibility({ visibilityProperty: true })) this.#giveFocusBack();
     this.#tick();
     return undefined;
   }

@@ -22,6 +22,7 @@ export function createNotes({ closeMissed, unlock, check }) {
   const state = h('div', { class: 'note warn', hidden: true }, icon('offline'), stateText, why);
   const missedText = h('summary', {});
   const missedList = h('ul', {});
+  let listed = '';
   const missedClose = iconButton('close', closeMissed);
   const missed = h('div', { class: 'note missed', hidden: true }, icon('missed'),
     h('details', {}, missedText, missedList), missedClose);
@@ -44,10 +45,12 @@ export function createNotes({ closeMissed, unlock, check }) {
       missed.hidden = !now.missed.length;
       setText(missedText, now.missed.length ? t('missed.away', { n: now.missed.length }) : '');
       label(missedClose, t('action.close'));
-      missedList.replaceChildren(
-        ...now.missed.slice(0, 5).map((call) =>
-          h('li', {}, missedCaller(call, t), h('span', {}, moment(call.ring_started_at, time, lang)))),
-      );
+      const shown = now.missed.slice(0, 5).map((call) => ({ call, when: moment(call.ring_started_at, time, lang) }));
+      const says = JSON.stringify([t('restricted'), shown]);
+      if (says !== listed) { // a link that has the focus, or is pressed, stays while nothing changes
+        listed = says;
+        missedList.replaceChildren(...shown.map(({ call, when }) => h('li', {}, missedCaller(call, t), h('span', {}, when))));
+      }
       element.hidden = sound.hidden && state.hidden && missed.hidden;
       return !element.hidden;
     },

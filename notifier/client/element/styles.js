@@ -91,12 +91,15 @@ button { font: inherit; color: inherit; cursor: pointer; border: 0; background: 
 .stale .timer { color: var(--_soft); opacity: .75; }
 
 .hint { display: flex; align-items: center; gap: 8px; margin-top: 8px; padding: 6px 6px 6px 12px; border-radius: 10px; background: var(--_hint-tint); color: var(--_hint); font-size: 13px; font-weight: 500; }
-.hint span { flex: 1; min-width: 0; }
+.hint div { flex: 1; min-width: 0; display: grid; align-items: center; }
+.hint span { grid-area: 1 / 1; }
+.hint:not([data-sound="blocked"]) :is(.blocked, .linkbutton, .icon) { visibility: hidden; } /* and keeps its place */
 .hint .icon { flex: none; width: 16px; height: 16px; }
 .linkbutton { font-weight: 650; color: inherit; padding: 5px 10px; border-radius: 8px; background: color-mix(in srgb, currentColor 12%, transparent); white-space: nowrap; }
 .linkbutton:hover { background: color-mix(in srgb, currentColor 20%, transparent); }
 
-.past { margin: 10px 0 0; padding: 8px 0 0; border-top: 1px solid var(--_border); font-size: 13px; }
+.past, .pastnote { margin: 10px 0 0; padding: 8px 0 0; border-top: 1px solid var(--_border); font-size: 13px; }
+.pastnote { color: var(--_soft); }
 .past summary { cursor: pointer; color: var(--_soft); font-weight: 500; border-radius: 4px; }
 .past ul { list-style: none; margin: 6px 0 0; padding: 0; display: grid; gap: 3px; }
 .past li { display: flex; justify-content: space-between; gap: 12px; color: var(--_soft); font-variant-numeric: tabular-nums; }
@@ -128,14 +131,14 @@ button.pill:hover { color: var(--_text); background: var(--_raised); }
 .note li bdi { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .note .iconbutton { color: inherit; }
 .note a { color: inherit; min-width: 0; }
-.minimised .details, .minimised .who, .minimised .band, .minimised .hint, .minimised .footer, .minimised .past, .minimised .extra { display: none; }
+.minimised .details, .minimised .who, .minimised .band, .minimised .hint, .minimised .footer, .minimised .past, .minimised .pastnote, .minimised .extra { display: none; }
 
 ${CHECK}
 @media (prefers-reduced-motion: no-preference) {
   .card { animation: arrive .18s ease-out; }
   .card[data-look="ringing"]:not(.stale) .dot, .row[data-look="ringing"] .dot { animation: pulse 1.6s ease-in-out infinite; }
 }
-@keyframes arrive { from { opacity: 0; transform: translateY(8px); } }
+@keyframes arrive { from { opacity: 0; } } /* and nothing moves: the user may be aiming at a button */
 @keyframes pulse { 50% { box-shadow: 0 0 0 5px color-mix(in srgb, var(--_c) 22%, transparent); } }
 @media (forced-colors: active) {
   .card, .row, .note, .button, .pill { border: 1px solid CanvasText; }

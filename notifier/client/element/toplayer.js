@@ -6,15 +6,18 @@
  * shadow roots cannot be seen from here.)
  */
 
-/** @param {HTMLElement} host the custom element, which moves; its layers are popovers in its shadow root */
-export function createTopLayer(host) {
+/**
+ * @param {HTMLElement} host the custom element, which moves; its layers are popovers in its shadow root
+ * @param {(run: () => void) => void} later runs it when the user presses on nothing: a button that is moved gets no click
+ */
+export function createTopLayer(host, later) {
   /** Each layer, and whether it is to be seen. @type {Map<HTMLElement, boolean>} */
   const layers = new Map();
   /** @type {Comment|null} */
   let place = null;
   let moving = false;
   let watching = false;
-  const observer = new MutationObserver(settle);
+  const observer = new MutationObserver(() => later(settle));
 
   function modal() {
     try {

@@ -19,8 +19,9 @@ const RELOAD_AFTER_MS = 1500; // the history is written after the call's state i
 /**
  * @param {import('../core/client.js').CallClient} client
  * @param {import('./preferences.js').Preferences} prefs
+ * @param {(run: () => void) => void} later runs it when the user presses on nothing
  */
-export function createHistory(client, prefs) {
+export function createHistory(client, prefs, later) {
   const { t, lang } = prefs;
   /** @type {Filter} */
   let filter = 'today';
@@ -87,11 +88,11 @@ export function createHistory(client, prefs) {
       if (mine.signal.aborted) return;
       failed = true;
     }
-    more.disabled = false;
-    render();
+    later(render);
   }
 
   function render() {
+    more.disabled = false;
     for (const button of tabs.querySelectorAll('button')) {
       button.setAttribute('aria-pressed', String(button.dataset.filter === filter));
     }

@@ -2,6 +2,7 @@
 
 import '../element/element.js';
 import { createCallClient } from '../core/client.js';
+import { createPress } from '../core/press.js';
 import { h, setText } from '../element/dom.js';
 import { icon } from '../element/icons.js';
 import { iconLabel } from './labels.js';
@@ -42,7 +43,8 @@ function open() {
   const empty = h('div', { class: 'panel empty' }, icon('phone'),
     h('strong', {}, t('page.no_calls')), h('span', { class: 'small' }, t('page.no_calls_hint')));
   const check = () => /** @type {import('../element/element.js').CallNotificationElement} */ (card).openCheck();
-  const history = createHistory(client, prefs);
+  const press = createPress(window);
+  const history = createHistory(client, prefs, press.after);
   const settings = createSettings(client, prefs, {
     check,
     leave() {

@@ -16,7 +16,7 @@
  * @property {number} now server time
  * @property {ClientState} state
  * @property {boolean} minimised
- * @property {import('../core/protocol.js').Call[]} past earlier calls with this number
+ * @property {import('./past.js').Past|null} past earlier calls with this number; null if there can be none
  */
 /**
  * @param {Actions} actions
@@ -58,7 +58,7 @@ export type Context = {
     state: ClientState;
     minimised: boolean;
     /**
-     * earlier calls with this number
+     * earlier calls with this number; null if there can be none
      */
-    past: import("../core/protocol.js").Call[];
+    past: import("./past.js").Past | null;
 };

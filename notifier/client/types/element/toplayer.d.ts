@@ -5,8 +5,11 @@
  * outside it is inert, so the card's element moves into that dialog and back when it closes. (Dialogs within other
  * shadow roots cannot be seen from here.)
  */
-/** @param {HTMLElement} host the custom element, which moves; its layers are popovers in its shadow root */
-export function createTopLayer(host: HTMLElement): {
+/**
+ * @param {HTMLElement} host the custom element, which moves; its layers are popovers in its shadow root
+ * @param {(run: () => void) => void} later runs it when the user presses on nothing: a button that is moved gets no click
+ */
+export function createTopLayer(host: HTMLElement, later: (run: () => void) => void): {
     /** @param {HTMLElement} layer @param {boolean} wanted */
     set(layer: HTMLElement, wanted: boolean): void;
     /** Show again what is to be seen: popovers are hidden when their element is taken out of the page. */

@@ -37,6 +37,8 @@ declare const _default: {
     };
     repeat: string;
     'history.title': string;
+    'past.none': string;
+    'past.failed': string;
     'action.open': string;
     'action.create': string;
     'action.close': string;
@@ -49,6 +51,8 @@ declare const _default: {
     more: string;
     region: string;
     'sound.blocked': string;
+    'sound.now.ready': string;
+    'sound.now.muted': string;
     'sound.unlock': string;
     'sound.hint': string;
     'lost.hint': string;

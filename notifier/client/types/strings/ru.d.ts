@@ -39,6 +39,8 @@ declare const _default: {
     };
     repeat: string;
     'history.title': string;
+    'past.none': string;
+    'past.failed': string;
     'action.open': string;
     'action.create': string;
     'action.close': string;
@@ -52,6 +54,8 @@ declare const _default: {
     region: string;
     'sound.blocked': string;
     'sound.unlock': string;
+    'sound.now.ready': string;
+    'sound.now.muted': string;
     'sound.hint': string;
     'lost.hint': string;
     auth_failed: string;
