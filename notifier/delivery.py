@@ -73,6 +73,10 @@ class Delivery:
         then pages must not conclude that the others are over.
         """
         self._end_missing(pbx, live)
+        now = wall_ms()
+        for entry in self.inbox.revive(live, now=now):
+            log.info("call %s lives after all: PBX %s still has it", entry.call.call_id, pbx)
+            entry.sockets = self._deliver(self.sources.to_our_clock(entry.call), now)
         have_all = all(self.inbox.get(call_id) is not None for call_id in live)
         if self.sources.set_complete(pbx, have_all):
             self._start_broadcast(self._snapshot_to_all())

@@ -18,12 +18,16 @@ LATE_END_MS: Final = 60_000
 
 
 class Entry:
-    """A call in the inbox. `sockets` is how many sockets its latest state went to; `expires_at` is set once ended."""
+    """A call in the inbox. `sockets` is how many sockets its latest state went to; `expires_at` is set once ended.
 
-    __slots__ = ("call", "expires_at", "sockets")
+    `before`: the PBX's last word, if we have ended the call without one.
+    """
+
+    __slots__ = ("before", "call", "expires_at", "sockets")
 
     def __init__(self, call: Call) -> None:
         self.call = call
+        self.before: Call | None = None
         self.expires_at: int | None = None
         self.sockets = 0
 
@@ -80,6 +84,7 @@ class Inbox:
                 self._drop_oldest_ended(box)
         else:
             entry.call = call
+        entry.before = None
         entry.expires_at = expires_at
         if expires_at is not None:
             heapq.heappush(self._expiries, (expires_at, call.call_id))
@@ -107,8 +112,20 @@ class Inbox:
                 call, rev=call.rev + 1, state=State.ENDED, ended_at=ended_at, end=End(reason=Reason.UNKNOWN)
             )
             if (news := self.offer(over, now=now, ended_at=now)) is not None:
+                news.before = call
                 ended.append(news)
         return ended
+
+    def revive(self, live: Collection[str], *, now: int) -> list[Entry]:
+        """The PBX says that these live: whichever of them we have ended without its word is as it was."""
+        revived = []
+        for call_id in live:
+            entry = self._entries.get(call_id)
+            if entry is not None and entry.before is not None:
+                call = msgspec.structs.replace(entry.before, rev=entry.call.rev + 1)
+                if (news := self.offer(call, now=now)) is not None:
+                    revived.append(news)
+        return revived
 
     def dismiss(self, user_id: int, call_id: str, *, now: int) -> bool:
         """The user closed a card. Returns whether that is news.

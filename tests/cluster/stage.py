@@ -146,8 +146,8 @@ def _ready(zvonok: Zvonok) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def staged(postgres: Postgres, users: int) -> AsyncIterator[ClusterStage]:
-    """A cluster on which users 1 to `users` each have a phone."""
+async def staged(postgres: Postgres, users: int, *, nodes: int = 3, **settings: str) -> AsyncIterator[ClusterStage]:
+    """A cluster on which users 1 to `users` each have a phone. `settings` are without prefix."""
     numbers = {user: str(20_000 + user) for user in range(1, users + 1)}
     fill(postgres.url(), numbers)
     callers = (f"7905{number:07}" for number in itertools.count())
@@ -155,12 +155,12 @@ async def staged(postgres: Postgres, users: int) -> AsyncIterator[ClusterStage]:
         home = Path(tempfile.mkdtemp(prefix="zvonok-cluster-"))
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         laid = stack.enter_context(cables(4))
-        running = stack.enter_context(engine(3, laid.prefix))
+        running = stack.enter_context(engine(nodes, laid.prefix))
         running.url = running.url_at(laid.addresses[NOTIFIER_CABLES[0]])
         stage = ClusterStage(running, laid, postgres)
         sides = []
         for side in SIDES:
-            host = _zvonok(home / f"host-{side}", running.url_at(laid.addresses[TAP_CABLES[side]]))
+            host = _zvonok(home / f"host-{side}", running.url_at(laid.addresses[TAP_CABLES[side]]), settings)
             ami_port = free_port()
             pbx = Pbx(user="zvonok", secret=_PBX_SECRET, agi=Address("127.0.0.1", host.agi_port))
             serving = asyncio.create_task(pbx.serve("127.0.0.1", ami_port))
@@ -173,7 +173,9 @@ async def staged(postgres: Postgres, users: int) -> AsyncIterator[ClusterStage]:
                 "ZVONOK_AMI_PORT": str(ami_port),
                 "ZVONOK_AMI_SECRET": _PBX_SECRET,
             }
-            notifier = _zvonok(home / f"notifier-{side}", running.url_at(laid.addresses[NOTIFIER_CABLES[side]]))
+            notifier = _zvonok(
+                home / f"notifier-{side}", running.url_at(laid.addresses[NOTIFIER_CABLES[side]]), settings
+            )
             notifier.settings["ZVONOK_DATABASE_URL"] = postgres.url()
             stage.hosts.append(host)
             stage.notifiers.append(notifier)
@@ -189,6 +191,7 @@ async def staged(postgres: Postgres, users: int) -> AsyncIterator[ClusterStage]:
         yield stage
 
 
-def _zvonok(directory: Path, nats_url: str) -> Zvonok:
+def _zvonok(directory: Path, nats_url: str, settings: dict[str, str]) -> Zvonok:
     directory.mkdir()
-    return Zvonok(directory, ZVONOK_NATS_URL=nats_url, ZVONOK_LOG_LEVEL="INFO")
+    variables = {f"ZVONOK_{name}": value for name, value in settings.items()}
+    return Zvonok(directory, ZVONOK_NATS_URL=nats_url, ZVONOK_LOG_LEVEL="INFO", **variables)

@@ -68,6 +68,18 @@ def test_what_a_pbx_no_longer_has_ends_as_unknown_until_a_higher_rev_says_otherw
     assert {c.call_id: c.state for c in box.of_user(1)[0]}["gone"] is State.RINGING
 
 
+def test_a_call_that_was_ended_for_want_of_news_lives_again_when_the_pbx_names_it_and_no_other_does() -> None:
+    box = inbox()
+    for name in ("lost", "over"):
+        box.offer(call(name, rev=10), now=NOW)
+    box.end_missing("main", (), now=NOW, ended_at=NOW)
+    box.offer(over(call("over"), rev=20), now=NOW)
+    (revived,) = box.revive(["lost", "over", "never seen"], now=NOW)
+    assert (revived.call.call_id, revived.call.state, revived.call.rev) == ("lost", State.RINGING, 12)
+    assert box.revive(["lost", "over"], now=NOW) == []
+    assert box.expire(now=NOW + TTL) == 1
+
+
 def test_a_dismissal_lasts_as_long_as_its_call() -> None:
     box = inbox()
     box.offer(call("c"), now=NOW)

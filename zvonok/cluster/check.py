@@ -34,7 +34,9 @@ def findings(settings: Settings) -> Iterator[Finding]:
         found, buckets = asyncio.run(_server(settings, server, ask_buckets=asked is None))
         yield found
         asked = buckets if asked is None else asked
-    if asked is not None:
+    if asked == {} and settings.ami_host:
+        yield _finding("buckets", Level.SKIPPED, "a PBX's account need not ask how they stand; see tap and notifier")
+    elif asked is not None:
         yield from _buckets(settings, asked, len(known))
 
 
@@ -42,13 +44,15 @@ async def _server(
     settings: Settings, server: Server, *, ask_buckets: bool
 ) -> tuple[Finding, dict[str, jetstream.Info] | None]:
     denied: list[str] = []
+    # An account may be answered as what it is, and as nothing else.
+    name = f"zvonok pbx {settings.pbx_name}" if settings.ami_host else "zvonok notifier"
 
     def told(reach: Reach, why: str) -> None:
         if reach is Reach.UNAUTHORIZED:
             denied.append(why)
 
     try:
-        async with connected(settings, server, name="zvonok check", told=told) as client:
+        async with connected(settings, server, name=name, told=told) as client:
             version = client.connected_server_version
             buckets: dict[str, jetstream.Info] | None = {} if ask_buckets else None
             for bucket in (CALLS, DISMISSALS) if buckets is not None else ():
@@ -65,7 +69,7 @@ async def _server(
     if (version.major, version.minor) < OLDEST:
         todo = f"install NATS {OLDEST[0]}.{OLDEST[1]} or later"
         return _finding("NATS", Level.FAILED, f"{says}: too old to be read as we do", todo), buckets
-    return _finding("NATS", Level.OK, says), None if denied else buckets
+    return _finding("NATS", Level.OK, says), {} if denied else buckets
 
 
 def _buckets(settings: Settings, asked: dict[str, jetstream.Info], nodes: int) -> Iterator[Finding]:
