@@ -37,8 +37,8 @@ scenarios: $(VENV)/.test-stamp ## every call scenario on real Asterisk 22 and 16
 	@$(BIN)/python -m tests.asterisk.matrix
 
 .PHONY: bench
-bench: $(VENV)/.test-stamp ## how fast it is here, against targets and peers (ONLY="agi calls", SIZE=small)
-	@$(BIN)/python -m tests.benchmarks $(ONLY) --size $(or $(SIZE),full)
+bench: $(VENV)/.test-stamp ## how fast it is here, against targets and peers (ONLY="agi calls", SIZE=small, DOCS=1)
+	@$(BIN)/python -m tests.benchmarks $(ONLY) --size $(or $(SIZE),medium) $(if $(DOCS),--docs)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.test-stamp ## hostile inputs for every parser, MINUTES=10 (TARGET=name: one of them); keeps what it finds

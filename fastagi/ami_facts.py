@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from fastagi.ami_wire import Headers as Block
-from fastagi.ami_wire import Message
+from fastagi.ami_wire import Message, every_value
 from fastagi.facts import (
     AgentCalled,
     AmiFact,
@@ -57,7 +57,7 @@ def listed(rows: Iterable[Message], statuses: Iterable[Message] = ()) -> tuple[L
     dialled: dict[str, str] = {}
     for status in statuses:
         uniqueid = status.headers.get("Uniqueid")
-        for variable in status.headers.get("Variable", "").split("\n"):
+        for variable in every_value(status.headers, "Variable"):
             name, _, value = variable.partition("=")
             if uniqueid and name == "DIALEDPEERNUMBER" and value:
                 dialled[uniqueid] = value[:MAX_TEXT]

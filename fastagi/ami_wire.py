@@ -42,8 +42,8 @@ T = TypeVar("T")
 class Headers(Mapping[str, str]):
     """A block's headers, looked up in its text: few of an event's thirty are asked for, so no dict is made of them.
 
-    Keys have Asterisk's spelling; a header that is repeated (ChanVariable, Variable) has all its values, joined by a
-    line feed.
+    Keys have Asterisk's spelling; of a header that is repeated (ChanVariable, Variable) this is the first, and
+    `every_value` has them all.
     """
 
     __slots__ = ("text",)
@@ -58,19 +58,14 @@ class Headers(Mapping[str, str]):
     def get(self, key: str, /, default: object = None) -> object:
         """The header's value."""
         text = self.text
-        start = f"\r\n{key}:"
-        at = text.find(start)
+        at = text.find(f"\r\n{key}:")
         if at < 0:
-            if not key or not text.startswith(start[2:]):
+            if not key or not text.startswith(f"{key}:"):
                 return default
             at = -2
-        values = []
-        while at != -1:
-            at += len(start)
-            end = text.find("\r\n", at)
-            values.append(text[at : end if end >= 0 else None].removeprefix(" "))
-            at = text.find(start, end) if end >= 0 else -1
-        return values[0] if len(values) == 1 else "\n".join(values)
+        at += len(key) + 3  # behind the colon
+        end = text.find("\r\n", at)
+        return text[at : end if end >= 0 else None].removeprefix(" ")
 
     def __getitem__(self, key: str) -> str:
         value = self.get(key)
@@ -87,6 +82,14 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
+
+
+def every_value(headers: Mapping[str, str], key: str) -> list[str]:
+    """All values of a header that may be repeated; in a plain mapping a line feed is between them."""
+    if not isinstance(headers, Headers):
+        return headers.get(key, "").split("\n")
+    lines = (line.partition(":") for line in headers.text.split("\r\n"))
+    return [value.removeprefix(" ") for name, colon, value in lines if name == key and colon]
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

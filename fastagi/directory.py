@@ -73,7 +73,8 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 class _Question:
     """One lookup: the spellings asked for (None: not asked), what memory had, and the query if one is needed."""
 
-    def __init__(self, caller: str | None, called: str | None) -> None:
+    def __init__(self, caller: str | None, called: str | None, *, caller_matters: bool = True) -> None:
+        self.caller_matters = caller_matters
         self.caller = None if caller is None else _storable(caller)
         self.called = None if called is None else _storable(called)
         self.known_caller: Known | None = None
@@ -160,9 +161,12 @@ class Directory:
         """`caller` without blocking the loop."""
         return self._caller(await self._answered_async(_Question(number, None)))
 
-    async def owners_of_async(self, number: str) -> tuple[Owner, ...]:
-        """`owners_of` without blocking the loop."""
-        return self._owners(await self._answered_async(_Question(None, number)))
+    async def owners_of_async(self, number: str, *, calling: str | None = None) -> tuple[Owner, ...]:
+        """`owners_of` without blocking the loop.
+
+        Who is `calling` comes with the same answer of the database, and is remembered for the question that follows.
+        """
+        return self._owners(await self._answered_async(_Question(calling, number, caller_matters=False)))
 
     def cached_caller(self, number: str) -> Caller | None:
         """Who has this number, if that is known without the database."""
@@ -258,6 +262,8 @@ class Directory:
         return self._from_memory(question, reason, late=late)
 
     def _from_memory(self, question: _Question, reason: str, *, late: bool) -> _Question:
+        if not question.caller_matters:
+            question.caller = question.known_caller = None
         # Asked again: a change may have been told of since.
         if question.caller is not None:
             question.known_caller = self._cache.caller(question.caller)

@@ -55,7 +55,10 @@ class Lookups:
         answer: Caller | tuple[Owner, ...]
         try:
             if isinstance(question, AskOwners):
-                answer = await self._directory.owners_of_async(question.number)
+                calling = question.caller
+                if calling is not None and self._directory.cached_caller(calling) is not None:
+                    calling = None
+                answer = await self._directory.owners_of_async(question.number, calling=calling)
             else:
                 answer = await self._directory.caller_async(question.number)
         except LookupUnavailable as exc:

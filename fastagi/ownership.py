@@ -54,7 +54,10 @@ class Ownership:
         if leg.number is None:
             self._own(leg, ())
             return
-        question, ask = self._questions.ask(leg.number, leg, now=now)
+        caller, _ = peer(leg)
+        if caller in leg.call.callers:
+            caller = None
+        question, ask = self._questions.ask(leg.number, leg, now=now, caller=caller)
         if ask is not None:
             self._out.append(ask)
         if question.failed:

@@ -2,6 +2,8 @@
 
 from typing import Final, Generic, TypeVar
 
+import msgspec
+
 from fastagi.records import Ask, AskCaller, AskOwners
 
 RETRY_MS: Final = 500  # a card is to be right within 2 s after the database is back
@@ -37,15 +39,22 @@ class Questions(Generic[Waiter]):
     def __len__(self) -> int:
         return len(self._by_number)
 
-    def ask(self, number: str, waiter: Waiter, *, now: int) -> tuple[Question[Waiter], Ask | None]:
-        """The question about `number` with `waiter` among those who wait; what to ask, if it is not open already."""
+    def ask(
+        self, number: str, waiter: Waiter, *, now: int, caller: str | None = None
+    ) -> tuple[Question[Waiter], Ask | None]:
+        """The question about `number` with `waiter` among those who wait; what to ask, if it is not open already.
+
+        `caller` goes with a question for owners.
+        """
         question = self._by_number.get(number)
         if question is not None:
             if waiter not in question.waiting:
                 question.waiting.append(waiter)
             return question, None
         self._count += 1
-        ask = self._kind(ask_id=f"{self._kind.__name__[3:].lower()}-{self._count}", number=number)
+        ask: Ask = self._kind(ask_id=f"{self._kind.__name__[3:].lower()}-{self._count}", number=number)
+        if isinstance(ask, AskOwners):
+            ask = msgspec.structs.replace(ask, caller=caller)
         question = Question(ask, now)
         question.waiting.append(waiter)
         self._by_number[number] = self._by_id[ask.ask_id] = question

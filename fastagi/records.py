@@ -81,10 +81,14 @@ class PbxSeen(msgspec.Struct, frozen=True, kw_only=True, tag="pbx_seen"):
 
 
 class AskOwners(msgspec.Struct, frozen=True, kw_only=True, tag="ask_owners"):
-    """Who owns `number`? To be answered with `OwnersFound` or `LookupFailed`. Not for the journal."""
+    """Who owns `number`? To be answered with `OwnersFound` or `LookupFailed`. Not for the journal.
+
+    `caller` calls it: who that is will be asked next, unless nobody owns `number`.
+    """
 
     ask_id: str
     number: str
+    caller: str | None = None
 
 
 class AskCaller(msgspec.Struct, frozen=True, kw_only=True, tag="ask_caller"):

@@ -1,19 +1,24 @@
 """`make bench`: every part in turn, each with its table, and in the end one line a target.
 
-`python -m tests.benchmarks [PART...] [--size tiny|small|full]`. A part that cannot run here says what is missing, and
-its targets are not in the sum. Targets are reported, never asserted: a busy machine is no mistake of ours.
+`python -m tests.benchmarks [PART...] [--size tiny|small|medium|full] [--docs]`. A part that cannot run here says what
+is missing, and its targets are not in the sum. Targets are reported, never asserted: a busy machine is no mistake of
+ours. With `--docs` the tables replace those of docs/performance.md.
 """
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
 import platform
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import docs
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target, report
 
@@ -33,24 +38,46 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
     parser.add_argument("--size", type=Size, default=Size.FULL)
+    parser.add_argument("--docs", action="store_true", help="put the tables into docs/performance.md")
     args = parser.parse_args()
-    print(f"{_machine()}, size {args.size}", flush=True)
+    machine = f"{_machine()}, {datetime.now().astimezone():%-d %B %Y}, size {args.size}"
+    print(machine, flush=True)
+    tables: dict[str, str] = {}
     targets: list[Target] = []
     failed = []
     began = time.monotonic()
     for name in args.parts or PARTS:
         print(f"\n=== {name} ({time.monotonic() - began:.0f} s)", flush=True)
+        printed = _Printed()
         try:
-            targets += importlib.import_module(PARTS[name]).measure(args.size)
+            with contextlib.redirect_stdout(printed):
+                targets += importlib.import_module(PARTS[name]).measure(args.size)
         except pytest.skip.Exception as exc:  # the lab's way to say what is missing
             failed.append(f"{name} could not run: {exc.msg}")
         except (OSError, RuntimeError) as exc:
             failed.append(f"{name} could not run: {exc}")
+        else:
+            tables[name] = printed.getvalue().strip()
     print(f"\n=== targets, load of the machine now {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    report(targets)
+    printed = _Printed()
+    with contextlib.redirect_stdout(printed):
+        report(targets)
+    if args.docs:
+        whole = {"machine": machine, "targets": printed.getvalue().strip()}
+        unmarked = docs.update(tables | (whole if not args.parts else {}))
+        failed += [f"{docs.PAGE} has no mark for {name}" for name in unmarked]
     for words in failed:
         print(words, file=sys.stderr)
     return 1 if failed else 0
+
+
+class _Printed(io.StringIO):
+    """What is printed, while it is printed."""
+
+    def write(self, text: str) -> int:
+        sys.__stdout__.write(text)
+        sys.__stdout__.flush()
+        return super().write(text)
 
 
 def _machine() -> str:

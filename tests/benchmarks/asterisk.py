@@ -42,7 +42,7 @@ SELECT n, '+7 (927) 139-00-' || to_char(n, 'FM00') FROM generate_series(0, 99) n
 
 def measure(size: Size) -> list[Target]:
     """Measure, print the table, and return the target of call set-up."""
-    rounds, calls = size.of(1, 3, 5), size.of(5, 150, 500)
+    rounds, calls = size.of(1, 3, 5), size.of(5, 150, 500, medium=300)
     if shutil.which("sipp") is None:
         raise RuntimeError("SIPp is not installed: sudo make test-tools, or apt install sip-tester")
     times: dict[str, list[list[float]]] = {name: [] for name in EXTENSIONS}

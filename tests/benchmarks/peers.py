@@ -1,11 +1,11 @@
-"""The environment of the peers: other people's libraries, apart from Zvonok's own, in .cache/bench-peers."""
+"""The environment of the peers and the profiler, apart from Zvonok's own, in .cache/bench-peers."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 ENVIRONMENT = Path(".cache/bench-peers")
-PEERS = ("panoramisk==1.4", "pystrix==1.3.0", "aioagi==1.2.0", "pyst2==0.5.1", "setuptools<81")
+PEERS = ("panoramisk==1.4", "pystrix==1.3.0", "aioagi==1.2.0", "pyst2==0.5.1", "setuptools<81", "py-spy==0.4.3")
 
 
 def peers_python() -> Path:

@@ -4,9 +4,11 @@ import importlib
 import math
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import docs
 from tests.benchmarks.__main__ import PARTS
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target, report
@@ -36,3 +38,15 @@ def test_the_report_has_a_line_for_each_target_and_the_sum(capsys: pytest.Captur
         "a rate: measured 9.00 events/s target >= 10 events/s NOT met",
         "targets: 1 of 2 met",
     ]
+
+
+def test_a_run_puts_its_tables_where_the_page_has_marks_and_touches_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("A\n<!-- make bench: agi -->\n```\nold\nrows\n```\nB\n```\nmine\n```\n")
+    assert docs.update({"agi": "new \\1", "ami": "x"}, page) == ["ami"]
+    assert page.read_text() == "A\n<!-- make bench: agi -->\n```\nnew \\1\n```\nB\n```\nmine\n```\n"
+
+
+def test_the_page_of_performance_has_a_mark_for_every_part() -> None:
+    text = docs.PAGE.read_text()
+    assert [name for name in ("machine", "targets", *PARTS) if f"<!-- make bench: {name} -->\n```\n" not in text] == []

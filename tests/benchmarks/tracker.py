@@ -19,7 +19,7 @@ BATCH = 500
 
 def measure(size: Size) -> list[Target]:
     """Follow calls, print what was seen on the way, and return the tracker's targets."""
-    return follow(size.of(100, 20_000, 1_000_000))
+    return follow(size.of(100, 20_000, 1_000_000, medium=200_000))
 
 
 def follow(size: int) -> list[Target]:

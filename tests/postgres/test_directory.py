@@ -56,6 +56,32 @@ def test_unknown_and_hidden_callers_are_answers_too(directory: Directory) -> Non
     assert directory.owners_of("999") == ()
 
 
+async def test_who_calls_comes_with_the_owners_in_one_round_trip(directory: Directory) -> None:
+    owners = await directory.owners_of_async("101", calling="8 (905) 000-31-01")
+    assert [owner.user_id for owner in owners] == [1]
+    caller = directory.cached_caller("8 (905) 000-31-01")
+    assert caller is not None
+    assert caller.name == "Петров Пётр Алексеевич"
+    assert directory.counts["database"] == 1
+
+
+async def test_owners_who_are_remembered_are_told_without_the_database_whoever_calls(database_url: str) -> None:
+    load_seed(database_url)
+    now = [0.0]
+    directory = Directory(Settings(database_url=database_url, cache_ttl=1.0), budget=within(2), clock=lambda: now[0])
+    directory.start()
+    try:
+        until(lambda: directory.listening)
+        assert [owner.user_id for owner in directory.owners_of("101")] == [1]
+        now[0] += 60
+        assert directory._workers is not None
+        directory._workers.failed()
+        assert [owner.user_id for owner in await directory.owners_of_async("101", calling="89050003101")] == [1]
+        assert directory.counts["stale"] == 1
+    finally:
+        directory.close()
+
+
 async def test_the_event_loop_gets_the_same_answers(directory: Directory) -> None:
     assert (await directory.caller_async("89271390907")).name == "Иванов Иван Петрович"
     assert [owner.user_id for owner in await directory.owners_of_async("8 846 000-20-02")] == [2, 8]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastagi.ami_wire import MAX_BLOCK, AmiParser, Banner, Message, NotAmi, encode_action
+from fastagi.ami_wire import MAX_BLOCK, AmiParser, Banner, Message, NotAmi, encode_action, every_value
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 
@@ -45,13 +45,14 @@ def test_a_lists_last_event_says_so() -> None:
 def test_repeated_headers_keep_all_their_values() -> None:
     (message,) = parsed(b"Event: Hangup\r\nChanVariable: a=1\r\nChanVariable: b=2\r\n\r\n")
     assert isinstance(message, Message)
-    assert message.headers["ChanVariable"] == "a=1\nb=2"
+    assert every_value(message.headers, "ChanVariable") == ["a=1", "b=2"]
+    assert message.headers["ChanVariable"] == "a=1"
 
 
 def test_a_header_repeated_ten_thousand_times_is_no_trouble() -> None:
     (message,) = parsed(b"Event: Hangup\r\n" + b"X: 1\r\n" * 10_000 + b"Cause: 16\r\n\r\n")
     assert isinstance(message, Message)
-    assert message.headers["X"].count("\n") == 9_999
+    assert len(every_value(message.headers, "X")) == 10_000
     assert (message.headers["Cause"], len(message.headers)) == ("16", 3)
 
 

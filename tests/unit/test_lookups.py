@@ -19,7 +19,7 @@ class Directory:
     def cached_owners(self, number: str) -> None:
         return None
 
-    async def owners_of_async(self, number: str) -> tuple[Owner, ...]:
+    async def owners_of_async(self, number: str, *, calling: str | None) -> tuple[Owner, ...]:
         await asyncio.sleep(0)
         if not self.reachable:
             raise LookupUnavailable("away")

@@ -7,6 +7,9 @@ the frame that says `ringing`. Most callers and owners are asked for the first t
 import os
 import statistics
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -34,24 +37,17 @@ FROM generate_series(0, 4999) n
 
 def measure(size: Size) -> list[Target]:
     """Measure, print the table, and return the target of the whole way."""
-    users, seconds, rounds = size.of(20, 10_000, 10_000), size.of(0.3, 8.0, 15.0), size.of(1, 1, 3)
-    growing = size.of((), (25,), (25, 50, 200, 400))
+    users, seconds, rounds = size.of(20, 10_000, 10_000), size.of(0.3, 8.0, 15.0), size.of(1, 1, 3, medium=3)
+    growing = size.of((), (25,), (25, 50, 200, 400), medium=(25, 200, 400))
     table: list[tuple[int, int, Figures]] = []
-    with tempfile.TemporaryDirectory(prefix="zvonok-bench-") as name, temporary_postgres() as server:
-        folder = Path(name)
-        crowd = compiled(folder, HERE / "crowd.c", HERE / "pbx.c")
-        migrate(server.url())
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            for statement in _PEOPLE.split(";"):
-                connection.execute(statement, {"users": users})
-        tokens = write_tokens(folder / "tokens", users, SECRET)
+    with stage(users) as run:
         whole = []
         for number in range(rounds):
             step(f"{users:,} users, {RATE} calls/s, round {number + 1} of {rounds}")
-            whole.append(_run(server.url(), crowd, tokens, users, RATE, seconds))
+            whole.append(run(users, RATE, seconds))
         for rate in growing:
             step(f"1,000 users, {rate} calls/s")
-            table.append((1_000, rate, _run(server.url(), crowd, tokens, 1_000, rate, seconds)))
+            table.append((1_000, rate, run(1_000, rate, seconds)))
     median = {name: statistics.median(one[name] for one in whole) for name in whole[0]}
     table.append((users, RATE, median))
     _table(table)
@@ -60,6 +56,19 @@ def measure(size: Size) -> list[Target]:
         Target(f"DialBegin to frame, {users:,} users connected, {RATE} calls/s: p99", median["p99_ms"], 10, "ms"),
         Target("DialBegin to frame: calls that were not shown", lost, 0, "lost"),
     ]
+
+
+@contextmanager
+def stage(users: int) -> Iterator[Callable[..., Figures]]:
+    """A database of `users` people and 5,000 callers; what it gives runs a crowd against a fresh tap and notifier."""
+    with tempfile.TemporaryDirectory(prefix="zvonok-bench-") as name, temporary_postgres() as server:
+        folder = Path(name)
+        crowd = compiled(folder, HERE / "crowd.c", HERE / "pbx.c")
+        migrate(server.url())
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            for statement in _PEOPLE.split(";"):
+                connection.execute(statement, {"users": users})
+        yield partial(_run, server.url(), crowd, write_tokens(folder / "tokens", users, SECRET))
 
 
 def _table(table: list[tuple[int, int, Figures]]) -> None:
@@ -77,8 +86,16 @@ def _table(table: list[tuple[int, int, Figures]]) -> None:
     print()
 
 
-def _run(database: str, crowd: Path, tokens: Path, users: int, rate: int, seconds: float) -> Figures:
-    """One crowd against a fresh tap and notifier."""
+def _run(
+    database: str,
+    crowd: Path,
+    tokens: Path,
+    users: int,
+    rate: int,
+    seconds: float,
+    watch: Callable[[int, int], AbstractContextManager[None]] = lambda _notifier, _tap: nullcontext(),
+) -> Figures:
+    """One crowd against a fresh notifier and tap, whose pids `watch` is told."""
     ami = free_port()
     cores = os.sched_getaffinity(0)
     with tempfile.TemporaryDirectory(prefix="zvonok-bench-") as directory:
@@ -100,6 +117,7 @@ def _run(database: str, crowd: Path, tokens: Path, users: int, rate: int, second
         try:
             pids = [zvonok.pid("notifier"), zvonok.pid("tap")]
             url = zvonok.url.removeprefix("http://")
-            return run_crowd(crowd, url, ami, tokens, pids, users=users, at_once=64, rate=rate, seconds=seconds)
+            with watch(*pids):
+                return run_crowd(crowd, url, ami, tokens, pids, users=users, at_once=64, rate=rate, seconds=seconds)
         finally:
             zvonok.stop("tap", "notifier")

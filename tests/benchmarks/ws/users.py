@@ -33,8 +33,8 @@ Found = dict[tuple[str, int], list[Figures]]
 
 def measure(size: Size) -> list[Target]:
     """Measure, print the table, and return the notifier's targets."""
-    crowds = size.of([20], [1_000, 10_000], [1_000, 3_000, 10_000, 19_000])
-    rounds, seconds = size.of(1, 2, 3), size.of(0.2, 8.0, 10.0)
+    crowds = size.of([20], [1_000, 10_000], [1_000, 3_000, 10_000, 19_000], medium=[1_000, 10_000, 19_000])
+    rounds, seconds = size.of(1, 2, 3, medium=3), size.of(0.2, 8.0, 10.0)
     many = 10_000 if 10_000 in crowds else crowds[-1]
     ramps: Found = {}
     storms: Found = {}
