@@ -77,13 +77,14 @@ uninstall: ## remove it from this PBX host; data and settings stay (as root; DRY
 	@install/install.sh --uninstall $(if $(DRY_RUN),--dry-run)
 
 .PHONY: lock
-lock: $(VENV)/.test-stamp ## requirements.lock: every dependency with its hashes
+lock: $(VENV)/.test-stamp ## requirements.lock and requirements-cluster.lock: every dependency with its hashes
 	@install/lock $(BIN)/python
 
 # A package that the service does not know is a failure (--strict): silence would look like "nothing found".
 .PHONY: audit
-audit: $(VENV)/.audit-stamp ## known vulnerabilities in requirements.lock (SERVICE=pypi, which is the default, or osv)
-	@$(BIN)/python -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict \
+audit: $(VENV)/.audit-stamp ## known vulnerabilities in what the lock files name (SERVICE=pypi, which is the default, or osv)
+	@$(BIN)/python -m pip_audit --requirement requirements.lock --requirement requirements-cluster.lock --require-hashes \
+		--disable-pip --strict \
 		--vulnerability-service $(or $(SERVICE),pypi) --progress-spinner off
 
 .PHONY: client-types

@@ -97,6 +97,11 @@ configured() {  # is there what the services cannot do without?
     done
 }
 
+clustered() {  # do the settings name a cluster? Its client is in a lock file of its own
+    [[ -n ${ZVONOK_NATS_URL-} || -s $CONFIG/credentials/nats_url ]] ||
+        grep -Eqs '^(export )?ZVONOK_NATS_URL(_FILE)?=.' "$CONFIG/zvonok.env"
+}
+
 unfinished=
 abandon() {  # a release that was not finished is no release
     if [[ $unfinished ]]; then
@@ -106,7 +111,7 @@ abandon() {  # a release that was not finished is no release
 }
 
 install_release() {
-    local python wheel version release previous pip_source=()
+    local python wheel version release previous pip_source=() cluster=()
     wheel=$(compgen -G "$here/zvonok-*.whl" | head -1) ||
         die "there is no wheel beside this script; in the repository the command is: make install"
     version=$(basename "$wheel"); version=${version#zvonok-}; version=${version%%-*}
@@ -138,8 +143,9 @@ install_release() {
     [[ $dry ]] || unfinished=$release
     run install -d -m 0755 "$PREFIX" "$PREFIX/releases" "$release"
     run "$python" -m venv "$release"
+    if clustered; then cluster=(-r "$here/requirements-cluster.lock"); fi
     run "$release/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
-        --require-hashes --only-binary :all: "${pip_source[@]}" -r "$here/requirements.lock" ||
+        --require-hashes --only-binary :all: "${pip_source[@]}" -r "$here/requirements.lock" "${cluster[@]}" ||
         die "the packages were not installed (pip says why above). No way to a package registry from here? Build the" \
             "archive elsewhere with: make archive WHEELS=1. Disk full? See: df -h $PREFIX"
     run "$release/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \

@@ -30,6 +30,7 @@ PARTS = {
     "users": "tests.benchmarks.ws.users",
     "calls": "tests.benchmarks.ws.calls",
     "asterisk": "tests.benchmarks.asterisk",
+    "cluster": "tests.benchmarks.cluster",
 }
 
 

@@ -45,6 +45,12 @@ class Node:
             self._process.wait()
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Of the server, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         """Any other signal."""
         assert self._process is not None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 
 import nats
@@ -14,6 +15,7 @@ from fastagi.publisher_nats import ClusterPublisher
 from tests.cluster.engine import Engine, engine
 from tests.levels import within
 from tests.notifier_server import Browser, Server, a_call, ended, running, settings, token
+from tests.systemd.test_monitoring import documented_metrics
 from zvonok.call import Call, State, wall_ms
 from zvonok.cluster import jetstream
 from zvonok.cluster.keys import CALLS, DISMISSALS, call_subject
@@ -280,3 +282,16 @@ async def test_a_live_call_is_put_again_before_the_bucket_forgets_it(one_node: E
         pbx.change(ended(a_call("over")))
         await until(lambda: sum(b'"live"' in data for data in seen) >= 3, "put three times")
         assert sum(b'"over"' in data for data in seen) == 1
+
+
+async def test_the_cluster_s_metrics_are_those_that_the_docs_name(one_node: Engine) -> None:
+    async with following(one_node) as server, Pbx(one_node).publishing() as pbx, server.browser() as browser:
+        pbx.change(a_call("a"))
+        await told(browser, "a", "ringing")
+        text = server.notifier.metrics.text().decode()
+    names = set(re.findall(r"^# TYPE (zvonok_notifier_cluster_\w+)", text, re.MULTILINE))
+    assert {name for name in names if not name.endswith("_created")} == {
+        name for name in documented_metrics() if "_cluster_" in name
+    }
+    assert "zvonok_notifier_cluster_up 1.0" in text
+    assert 'zvonok_notifier_cluster_states_total{way="heard"} 1.0' in text

@@ -23,7 +23,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     try:
         require_client()
     except UsageError as exc:
-        yield _finding("nats-py", Level.FAILED, str(exc), "install.sh --cluster")
+        yield _finding("nats-py", Level.FAILED, str(exc), "install.sh brings it where the settings name a cluster")
         return
     known = servers(settings)
     if any(server.password and not server.tls for server in known) and not all(map(_is_local, known)):

@@ -77,7 +77,7 @@ def require_client() -> None:
     except ImportError as exc:
         raise UsageError(
             "ZVONOK_NATS_URL is set, but nats-py is not installed: install zvonok[cluster] "
-            "(install.sh --cluster), or remove the setting"
+            "(on an installed host run install.sh again), or remove the setting"
         ) from exc
 
 
