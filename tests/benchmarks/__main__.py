@@ -66,7 +66,8 @@ def main() -> int:
     if args.docs:
         whole = {"machine": machine, "targets": printed.getvalue().strip()}
         unmarked = docs.update(tables | (whole if not args.parts else {}))
-        failed += [f"{docs.PAGE} has no mark for {name}" for name in unmarked]
+        if unmarked:
+            print(f"no page has a mark for {', '.join(unmarked)}", file=sys.stderr)
     for words in failed:
         print(words, file=sys.stderr)
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Keeps docs/performance.md true: `make bench DOCS=1` puts what a run has printed where the page has a mark for it.
+"""Keeps docs/performance.md true: `make bench DOCS=1` puts what a run has printed where a page has a mark for it.
 
 A mark is `<!-- make bench: PART -->` on the line before a code block.
 """
@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PAGE = Path("docs/performance.md")
+PAGES = Path("docs")
 
 
-def update(blocks: Mapping[str, str], page: Path = PAGE) -> list[str]:
-    """Replace the marked code blocks by `blocks`, by the mark's name; the names that the page has no mark for."""
-    text = page.read_text()
-    missing = []
-    for name, block in blocks.items():
-        mark = re.compile(rf"(<!-- make bench: {re.escape(name)} -->\n```\n).*?(\n```\n)", re.DOTALL)
-        if mark.search(text) is None:
-            missing.append(name)
-        text = mark.sub(lambda found, block=block: f"{found[1]}{block}{found[2]}", text)
-    page.write_text(text)
-    return missing
+def update(blocks: Mapping[str, str], pages: Path = PAGES) -> list[str]:
+    """Replace the marked code blocks in `pages` by `blocks`, by the mark's name; the names that have no mark."""
+    missing = set(blocks)
+    for page in sorted(pages.glob("*.md")):
+        before = text = page.read_text()
+        for name, block in blocks.items():
+            mark = re.compile(rf"(<!-- make bench: {re.escape(name)} -->\n```\n).*?(\n```\n)", re.DOTALL)
+            if mark.search(text) is not None:
+                missing.discard(name)
+                text = mark.sub(lambda found, block=block: f"{found[1]}{block}{found[2]}", text)
+        if text != before:
+            page.write_text(text)
+    return sorted(missing)

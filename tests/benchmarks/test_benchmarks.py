@@ -43,10 +43,11 @@ def test_the_report_has_a_line_for_each_target_and_the_sum(capsys: pytest.Captur
 def test_a_run_puts_its_tables_where_the_page_has_marks_and_touches_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("A\n<!-- make bench: agi -->\n```\nold\nrows\n```\nB\n```\nmine\n```\n")
-    assert docs.update({"agi": "new \\1", "ami": "x"}, page) == ["ami"]
+    assert docs.update({"agi": "new \\1", "ami": "x"}, tmp_path) == ["ami"]
     assert page.read_text() == "A\n<!-- make bench: agi -->\n```\nnew \\1\n```\nB\n```\nmine\n```\n"
 
 
-def test_the_page_of_performance_has_a_mark_for_every_part() -> None:
+def test_the_page_of_performance_has_its_marks() -> None:
     text = docs.PAGE.read_text()
-    assert [name for name in ("machine", "targets", *PARTS) if f"<!-- make bench: {name} -->\n```\n" not in text] == []
+    for name in ("machine", "targets", "agi", "ami", "directory", "tracker", "users", "calls", "asterisk"):
+        assert f"<!-- make bench: {name} -->\n```\n" in text
