@@ -92,7 +92,7 @@ class Tap:
         self._settings = settings
         self._now = Clock()
         self._calls = KnownCalls(int(settings.recent_ttl * 1000))
-        self._trace = Trace()
+        self._trace = Trace(receipts=settings.nats_url is None)
         self._tracker = Tracker(
             pbx=settings.pbx_name,
             new_id=lambda: secrets.token_urlsafe(12),

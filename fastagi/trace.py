@@ -29,14 +29,17 @@ class TraceLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TracedCard(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One owner's card of a phone call: its states in order, and the most sockets that one of them reached."""
+    """One owner's card of a phone call: its states in order, and the most sockets that one of them reached.
+
+    `sockets` is None where nobody tells us (a cluster's notifiers).
+    """
 
     call_id: str
     user_id: int
     line: str
     rev: int = 0
     states: list[str] = []
-    sockets: int = 0
+    sockets: int | None = 0
 
 
 class TracedCall(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -62,9 +65,10 @@ class TracedCall(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Trace:
-    """The last MAX_CALLS phone calls."""
+    """The last MAX_CALLS phone calls. `receipts`: we shall be told how many sockets a state reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, receipts: bool = True) -> None:
+        self._receipts = receipts
         self._calls: OrderedDict[str, TracedCall] = OrderedDict()
         self._by_id: dict[str, str] = {}  # a uniqueid, linkedid, ask_id or call_id -> the linkedid that names the call
         self._ids: dict[str, set[str]] = {}  # and back, to forget them with the call
@@ -121,7 +125,7 @@ class Trace:
             card = traced.cards.get(call_id) if traced is not None else None
             if traced is None or card is None:
                 continue
-            card.sockets = max(card.sockets, count)
+            card.sockets = max(card.sockets or 0, count)
             where = f"{count} browser windows of" if count else "no open page of"
             traced.add(at, "delivery", f"{card.states[-1]}: delivered to {where} user {card.user_id}")
 
@@ -148,7 +152,10 @@ class Trace:
         traced = self._find([call.first_linkedid], at)
         self._name(call.call_id, traced.linkedid, anew=True)  # two phone calls may have turned out to be one
         card = traced.cards.setdefault(
-            call.call_id, TracedCard(call_id=call.call_id, user_id=call.user_id, line=call.line.number)
+            call.call_id,
+            TracedCard(
+                call_id=call.call_id, user_id=call.user_id, line=call.line.number, sockets=0 if self._receipts else None
+            ),
         )
         if call.rev <= card.rev:
             return  # only its legs have changed

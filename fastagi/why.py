@@ -99,7 +99,10 @@ def verdict(call: TracedCall) -> Iterator[str]:
 
 def _card(card: TracedCard) -> str:
     states = " -> ".join(card.states)
-    shown = f"shown in {card.sockets} browser windows" if card.sockets else "shown nowhere: he had no page open"
+    if card.sockets is None:
+        shown = "put into the cluster, whose notifiers don't tell in how many browser windows it was shown"
+    else:
+        shown = f"shown in {card.sockets} browser windows" if card.sockets else "shown nowhere: he had no page open"
     return f"User {card.user_id} (line {card.line}): {states}; {shown}."
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.fuzz import pbx_side, people_side, settings_side, tap_side
+from tests.fuzz import cluster_side, pbx_side, people_side, settings_side, tap_side
 from tests.fuzz.target import Target
 
 TARGETS: list[Target[Any]] = [
@@ -10,4 +10,5 @@ TARGETS: list[Target[Any]] = [
     *tap_side.TARGETS,
     *people_side.TARGETS,
     *settings_side.TARGETS,
+    *cluster_side.TARGETS,
 ]

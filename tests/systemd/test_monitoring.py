@@ -72,7 +72,7 @@ def test_each_alert_fires_when_it_should_and_is_quiet_otherwise() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_alert_has_both_tests_and_a_place_in_the_docs(name: str) -> None:
     told = [block for block in ALERT_TESTS.read_text().split("input_series") if f'"{name}"' in block]
-    assert sorted("exp_samples: []" in block for block in told) == [False, True]
+    assert {"exp_samples: []" in block for block in told} == {False, True}
     assert f"`{name}`" in Path("docs/operations.md").read_text()
 
 

@@ -54,6 +54,14 @@ def text(trace: Trace) -> str:
     return "\n".join(lines(answer, brief=False))
 
 
+def test_in_a_cluster_it_does_not_claim_to_know_who_saw_the_card() -> None:
+    trace = Trace(receipts=False)
+    rung(trace)
+    trace.decided(Changed(call=call()), 3)
+    assert "put into the cluster" in text(trace)
+    assert "no page open" not in text(trace)
+
+
 def test_a_shown_call_names_the_user_his_states_and_windows():
     trace = Trace()
     rung(trace)
