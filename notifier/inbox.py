@@ -49,6 +49,7 @@ class Inbox:
     def __init__(self, *, recent_ttl_ms: int) -> None:
         self._recent_ttl_ms = recent_ttl_ms
         self._entries: dict[str, Entry] = {}
+        self._live: dict[str, dict[str, Entry]] = {}
         self._boxes: dict[int, _Box] = {}
         self._expiries: list[tuple[int, str]] = []
 
@@ -86,7 +87,10 @@ class Inbox:
             entry.call = call
         entry.before = None
         entry.expires_at = expires_at
-        if expires_at is not None:
+        if expires_at is None:
+            self._live.setdefault(call.pbx, {})[call.call_id] = entry
+        else:
+            self._no_longer_live(call)
             heapq.heappush(self._expiries, (expires_at, call.call_id))
         return entry
 
@@ -104,10 +108,10 @@ class Inbox:
         That is provisional: the `rev` rises by one only, so the PBX's next word on the call replaces it.
         """
         ended = []
-        for entry in list(self._entries.values()):
-            call = entry.call
-            if call.pbx != pbx or call.state is State.ENDED or call.call_id in live:
+        for call_id, entry in list(self._live.get(pbx, {}).items()):
+            if call_id in live:
                 continue
+            call = entry.call
             over = msgspec.structs.replace(
                 call, rev=call.rev + 1, state=State.ENDED, ended_at=ended_at, end=End(reason=Reason.UNKNOWN)
             )
@@ -183,8 +187,16 @@ class Inbox:
         if oldest is not None:
             self._forget(oldest.call)
 
+    def _no_longer_live(self, call: Call) -> None:
+        of_pbx = self._live.get(call.pbx)
+        if of_pbx is not None:
+            of_pbx.pop(call.call_id, None)
+            if not of_pbx:
+                del self._live[call.pbx]
+
     def _forget(self, call: Call) -> None:
         del self._entries[call.call_id]
+        self._no_longer_live(call)
         box = self._boxes[call.user_id]
         del box.calls[call.call_id]
         box.dismissed.pop(call.call_id, None)

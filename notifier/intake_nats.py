@@ -43,6 +43,7 @@ READ_EVERY_S: Final = 1.0
 CHECK_EVERY: Final = 30  # reads
 _AGAIN_S: Final = 0.25
 _MAKE_S: Final = 2.0
+_MISSING_S: Final = 10.0
 
 
 class ClusterIntake:
@@ -101,6 +102,7 @@ class ClusterIntake:
 
     async def _read(self, client: "Client") -> None:
         reads = 0
+        missing_at: float | None = None
         while True:
             for reader in (self._calls, self._dismissals):
                 if reads % CHECK_EVERY == 0 and reader.cursor:
@@ -111,10 +113,17 @@ class ClusterIntake:
                 await self._dismissals.read(client)
             except NotReadableError as exc:
                 self._now_readable(False, str(exc))
-                if exc.missing and not self.ready:
+                clock = asyncio.get_running_loop().time
+                if not exc.missing:
+                    missing_at = None
+                elif missing_at is None:
+                    missing_at = clock()
+                # While a leader is found nobody answers either; asking for a bucket then would only take time.
+                if missing_at is not None and (not self.ready or clock() - missing_at > _MISSING_S):
                     await self._make_buckets(client)
                 await asyncio.sleep(_AGAIN_S)
                 continue
+            missing_at = None
             self._now_readable(True)
             if not self.ready:
                 self.ready = True
@@ -134,6 +143,8 @@ class ClusterIntake:
             if not info.there:
                 assert info.error is not None
                 log.warning("the bucket %s cannot be made: %s", bucket, info.error.description)
+        for reader in (self._calls, self._dismissals):
+            await reader.check(client)
 
     # -- states
 

@@ -246,12 +246,17 @@ async def test_while_ami_is_down_nothing_is_taken_for_over(one_node: Engine) -> 
         assert entry.call.state is State.RINGING
 
 
-async def test_a_bucket_that_was_lost_is_made_and_filled_again(one_node: Engine, raw: Client) -> None:
-    async with following(one_node), Pbx(one_node).publishing() as pbx:
+async def test_a_bucket_that_was_lost_is_made_and_filled_again(
+    one_node: Engine, raw: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifier.intake_nats._MISSING_S", 1.0)
+    async with following(one_node) as server, Pbx(one_node).publishing() as pbx:
         pbx.change(a_call("a"))
         await pbx.stored()
         await asyncio.sleep(1.2)  # some pulses, so that the new bucket's count is behind the old one's
         await raw.request(f"$JS.API.STREAM.DELETE.{jetstream.stream(CALLS)}", b"")
+        await until(lambda: not _cluster(server).up, "noticed")
+        await until(lambda: _cluster(server).up, "made again", 10)
         async with following(one_node) as other:
             await until(lambda: other.notifier.delivery.inbox.get("a"), "there again", 10)
 

@@ -133,7 +133,7 @@ def test_nobody_fills_the_memory_with_dismissals_or_calls() -> None:
     assert len(box.of_user(2)[0]) == MAX_CALLS_PER_USER
     assert box.of_user(2)[0][-1].call_id == "c999"
     box.expire(now=NOW + TTL)
-    assert (len(box), box._boxes, box._expiries) == (0, {}, [])
+    assert (len(box), box._boxes, box._expiries, box._live) == (0, {}, [], {})
 
 
 @given(
@@ -171,4 +171,4 @@ def test_revs_only_rise_and_everything_is_forgotten_once_ended(steps: list[tuple
                 revs[known_call.call_id] = known_call.rev
     box.end_missing("main", (), now=now, ended_at=now)
     box.expire(now=now + TTL + 1)
-    assert (len(box), box._boxes, box._expiries) == (0, {}, [])
+    assert (len(box), box._boxes, box._expiries, box._live) == (0, {}, [], {})

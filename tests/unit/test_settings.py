@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zvonok.cluster.connection import servers
 from zvonok.errors import SettingsError
 from zvonok.settings import PREFIX, SECRETS, Address, Settings, load, names, parse_address
 
@@ -244,3 +245,36 @@ def test_whatever_bytes_the_env_file_holds_nothing_but_a_settings_error_comes_ou
 
 def test_variables_of_the_test_and_demo_tools_are_no_unknown_settings():
     load({"ZVONOK_TEST_TIME_FACTOR": "3", "ZVONOK_DEMO_CALL_EVERY": "1", "ZVONOK_LAB_ROOTS": "/x"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nats://127.0.0.1",
+        "127.0.0.1:4222",
+        "http://127.0.0.1:4222",
+        "nats://127.0.0.1:4222/x",
+        "nats://user:p@ss@127.0.0.1:4222",
+        "nats://a:4222,tls://b:4222",
+        "nats://a:4222,",
+        "nats://[::1:4222",
+        "tls://user:pass,word@a:4222",
+    ],
+)
+def test_a_cluster_s_address_that_is_none_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"ZVONOK_NATS_URL": url})
+    assert "ZVONOK_NATS_URL: must" in str(caught.value)
+    assert "ss@" not in str(caught.value)
+
+
+def test_the_servers_of_a_cluster_share_the_first_one_s_account_and_every_password_is_hidden() -> None:
+    url = "tls://office%40a:p%2Cssword-one@nats-1:4222,tls://nats-2:4222,tls://other:password-two@[::1]:4222"
+    settings = load({"ZVONOK_NATS_URL": url})
+    assert [(one.url, one.user, one.password) for one in servers(settings)] == [
+        ("tls://nats-1:4222", "office@a", "p,ssword-one"),
+        ("tls://nats-2:4222", "office@a", "p,ssword-one"),
+        ("tls://[::1]:4222", "other", "password-two"),
+    ]
+    assert {"p,ssword-one", "p%2Cssword-one", "password-two"} <= set(settings.secret_texts())
+    assert "password-two" not in repr(settings) + repr(servers(settings))
