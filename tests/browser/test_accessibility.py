@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import Desk, Office, open_desk, peek
+from tests.browser.conftest import Desk, Office, open_desk, peek, until
 from tests.browser.packages import node_modules
 from tests.levels import within
 from zvonok.call import Reason, wall_ms
@@ -76,12 +76,16 @@ async def test_each_state_is_spoken_once_and_the_timer_never(desk: Desk) -> None
           new MutationObserver(note).observe(region, { childList: true, subtree: true });
         }"""
     )
+    message, timer = (page.locator(f"call-notification .{name}") for name in ("message", "timer"))
     call = desk.ring()
-    await page.wait_for_timeout(2200)
+    await expect(message).to_have_text("Необходимо взять трубку")
+    for _ in range(2):
+        await expect(timer).not_to_have_text(await timer.inner_text())
     call = desk.tap.answer(call)
-    await page.wait_for_timeout(1200)
+    await expect(message).to_have_text("Разговор активен")
+    await expect(timer).not_to_have_text(await timer.inner_text())
     desk.tap.end(call)
-    await expect(page.locator("call-notification .message")).to_have_text("Звонок завершен")
+    await expect(message).to_have_text("Звонок завершен")
     assert await peek(page, "window.spoken") == [
         "Входящий звонок: Иванов Иван Петрович. Необходимо взять трубку.",
         "Разговор активен: Иванов Иван Петрович.",
@@ -100,6 +104,8 @@ async def test_after_a_reload_old_ends_are_not_spoken(desk: Desk) -> None:
 
 async def test_the_card_can_be_worked_with_the_keyboard_and_escape_closes_it_from_within(desk: Desk) -> None:
     page = await desk.open()
+    await page.mouse.click(5, 200)  # so that the card has no button for the sound, which any key would take away
+    await expect(page.get_by_text("Нажмите в любом месте, чтобы включить звук")).to_be_hidden()
     desk.ring(caller={"url": "https://crm.example.ru/5"})
     card = page.locator("call-notification .card")
     await expect(card).to_be_visible()
@@ -134,8 +140,9 @@ async def test_nothing_moves_for_who_wants_no_motion(
         page = await desk.open()
         desk.ring()
         await expect(page.locator("call-notification .card")).to_be_visible()
-        await page.wait_for_timeout(500)
         running = "document.querySelector('call-notification').shadowRoot.getAnimations().length"
+        await until(page, f"{running} === {animations}")
+        await page.wait_for_timeout(500)
         assert await peek(page, running) == animations
 
 

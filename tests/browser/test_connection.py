@@ -218,7 +218,7 @@ async def test_a_ring_that_nobody_ends_ends_by_itself(desk: Desk) -> None:
     page = await desk.open()
     await page.mouse.click(5, 200)
     desk.ring(ring_started_at=wall_ms() - 112_000)
-    await until(page, "window.heard.ringing === 1")
+    await until(page, "window.heard.rings === 1")
     await expect(page.locator(".message")).to_have_text("Звонок завершен", timeout=within(15) * 1000)
     await expect(page.locator(".timer")).to_have_text("итог неизвестен")
     assert await peek(page, "window.heard.ringing") == 0

@@ -113,12 +113,11 @@ async def test_eight_hours_of_calls_leave_memory_and_listeners_flat(desk: Desk) 
     assert await peek(page, "window.heard.rings") >= HOURS * CALLS_PER_HOUR * 0.9, "it rang all day"
     assert await peek(page, "window.heard.ringing") == 0
     assert len(sockets) == 1 + HOURS
-    # The cards that may stay are full after four hours; from then on nothing grows.
-    early, late = hourly[3], hourly[-1]
-    shown = {name: (early[name], late[name]) for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
-    print("after 4 h and 8 h:", shown)
+    # The cards that may stay are full after four hours; from then on nothing grows. What the heap still gains (210 KB
+    # where we looked) is the engine's compiled code; with 70 KB leaked an hour it was 470 KB, with a listener four.
     for hour in hourly:
         print({name: hour[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")})
-    assert late["JSEventListeners"] <= early["JSEventListeners"] + 5, shown
-    assert late["Nodes"] <= early["Nodes"] + 100, shown
-    assert late["JSHeapUsedSize"] <= early["JSHeapUsedSize"] * 1.15 + 300_000, shown
+    grown = {name: hourly[-1][name] - hourly[3][name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+    assert grown["JSEventListeners"] <= 2, hourly
+    assert grown["Nodes"] <= 3, hourly
+    assert grown["JSHeapUsedSize"] <= 350_000, hourly
