@@ -6,6 +6,7 @@ own in it. Tests that use it carry `pytest.mark.asyncio(loop_scope="session")`.
 
 import contextlib
 import shutil
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -71,6 +72,9 @@ async def open_context(browser: Browser, **options: Any) -> AsyncIterator[Browse
         page.on("console", lambda message: problems.append(message.text) if _is_problem(message) else None)
 
     context.on("page", watch)
+    # Shown with a failure: why a page that stayed empty did.
+    context.on("requestfailed", lambda request: print(f"{time.time():.1f} {request.url}: {request.failure}"))
+    context.on("response", lambda answer: print(answer.url, answer.status) if answer.status >= 400 else None)
     try:
         yield context
     finally:

@@ -104,6 +104,20 @@ async def test_the_press_that_unlocks_the_sound_closes_the_card_though_it_took_t
     await expect(card(page)).to_be_hidden()
 
 
+async def test_the_button_for_the_sound_starts_the_ring_though_its_press_had_started_the_audio(
+    desk: Desk, crm: Crm
+) -> None:
+    page = await crm_page(desk, crm)
+    desk.ring()
+    button = page.get_by_role("button", name="Включить", exact=True)
+    await expect(button).to_be_visible()
+    await press(page, button, "mouse")
+    await until(page, _RUNS)
+    assert await peek(page, "window.heard.ringing") == 0
+    await release(page, "mouse")
+    await until(page, "window.heard.ringing === 1")
+
+
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])
 async def test_a_call_that_takes_the_card_between_press_and_release_is_not_the_one_that_is_closed(
     desk: Desk, crm: Crm, by: str

@@ -43,6 +43,15 @@ async def test_the_token_leaves_the_address_bar_at_once_and_the_login_is_remembe
     await expect(second.get_by_text("На связи")).to_be_visible()
 
 
+@pytest.mark.parametrize("file", ["core/caller.js", "page/page.css"])
+async def test_a_page_of_which_a_file_did_not_come_is_loaded_again(desk: Desk, file: str) -> None:
+    page = await desk.context.new_page()
+    await page.route(f"**/{file}", lambda route: route.abort(), times=1)
+    await page.goto(desk.login_link())
+    await expect(page.get_by_text("На связи")).to_be_visible(timeout=within(20) * 1000)
+    await expect(page.locator(".top > div")).to_have_css("padding-left", "20px", timeout=within(20) * 1000)
+
+
 async def test_no_request_and_no_socket_carries_the_token_in_its_address(desk: Desk) -> None:
     seen: list[str] = []
     desk.context.on("request", lambda request: seen.append(request.url))

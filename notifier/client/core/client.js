@@ -289,6 +289,7 @@ export function createCallClient(options, window = globalThis.window) {
     unlockSound() {
       sound?.unlock();
       alerts?.forgetSilenced();
+      changed(); // the press before this click may have started the audio already
     },
     /** Play what a second call sounds like, to hear whether sound works. */
     testSound() {

@@ -50,7 +50,7 @@ export default {
   'copied': 'Copied',
   'more': '{n} more',
   'region': 'Calls',
-  'sound.blocked': 'The browser keeps the sound off',
+  'sound.blocked': 'The browser blocks sound',
   'sound.now.ready': 'Sound is on',
   'sound.now.muted': 'Sound is switched off in the settings',
   'sound.unlock': 'Turn on',
