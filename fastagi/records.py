@@ -10,7 +10,7 @@ from fastagi.facts import Owner
 from zvonok.call import AnsweredBy, Call, Caller, Reason
 
 
-class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LegRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One leg of an episode, as the tracker needs it after a restart. Times are ms, Unix.
 
     `source` is the uniqueid of the channel for which it rings, `dialled_by` of the one that dialled it. `announced`: it
@@ -39,7 +39,7 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     owners: tuple[Owner, ...] = ()
 
 
-class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
+class Changed(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="changed"):
     """A call has a new state. Publisher and history need `call` alone; the rest is for `Tracker.restore`.
 
     Where only the rest has changed, `call` comes again with the `rev` that it had.
@@ -51,7 +51,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, tag="changed"):
     legs: tuple[LegRecord, ...] = ()
 
 
-class Unresolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unresolved"):
+class Unresolved(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="unresolved"):
     """A leg whose owners the directory could not tell yet (or of whose call another's): it must not be lost.
 
     Written when the first lookup fails and again with every change, the newest of an `unresolved_id` counts, until
@@ -68,7 +68,7 @@ class Unresolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     answered_by: AnsweredBy | None = None
 
 
-class Resolved(msgspec.Struct, frozen=True, kw_only=True, tag="resolved"):
+class Resolved(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="resolved"):
     """The `Unresolved` leg is settled: its `Changed` records, if it has owners, came just before. Forget it."""
 
     unresolved_id: str

@@ -1,11 +1,12 @@
 """The tracker's state to journal records and back, so that a restart in mid-call keeps each card. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from fastagi.episode import Episode, record
+from fastagi.facts import Channel, ChannelsListed, Fact
 from fastagi.legs import Leg, LegKind
 from fastagi.records import Changed, LegRecord, PbxSeen, Record, Resolved, Unresolved
 from fastagi.switchboard import Party, chain
@@ -42,9 +43,13 @@ def restore(tracker: "Tracker", journal: Iterable[Record]) -> None:
         elif isinstance(entry, PbxSeen):
             tracker.pbx_started = entry.started
     waited_for = {entry.first_linkedid for entry in pending.values()}
+    live = {changed.call.first_linkedid for changed in calls.values() if changed.call.state is not State.ENDED}
     for changed in calls.values():
-        ended = changed.call.state is State.ENDED
-        _restore_episode(tracker, changed, closed=ended and changed.call.first_linkedid not in waited_for)
+        closed = changed.call.state is State.ENDED and changed.call.first_linkedid not in waited_for
+        if closed and changed.call.first_linkedid not in live:
+            _lay_to_rest(tracker, changed)
+        else:
+            _restore_episode(tracker, changed, closed=closed)
     for leg in [leg for episode in tracker.episodes.live.values() for leg in episode.legs]:
         if leg.open and leg.owners:  # a leg that changed nothing on an owner's card is not in his record
             tracker.episodes.attach(leg, leg.owners)
@@ -52,6 +57,43 @@ def restore(tracker: "Tracker", journal: Iterable[Record]) -> None:
         _restore_unresolved(tracker, unresolved)
     entries = [entry for changed in calls.values() for entry in changed.legs]
     _link_answerers(tracker, [*entries, *(unresolved.leg for unresolved in pending.values())])
+
+
+def _lay_to_rest(tracker: "Tracker", changed: Changed) -> None:
+    """Of ten minutes of calls that are over hardly any has a channel left: each is taken up when one is heard of."""
+    keys = {changed.call.first_linkedid}
+    for leg in changed.legs:
+        keys.update(key for key in (leg.uniqueid, leg.source, leg.dialled_by) if key is not None)
+    for key in keys:
+        tracker.asleep.setdefault(key, []).append(changed)
+
+
+def wake(tracker: "Tracker", fact: Fact) -> None:
+    """Take up the calls that are over and whose channels `fact` speaks of: they must not ring again."""
+    woken: dict[str, Changed] = {}
+    for key in _channels_of(fact):
+        for changed in tracker.asleep.pop(key, ()):
+            woken[changed.call.call_id] = changed
+    for changed in woken.values():
+        if changed.call.call_id not in tracker.awake:
+            tracker.awake.add(changed.call.call_id)
+            _restore_episode(tracker, changed, closed=True)
+    _link_answerers(tracker, [entry for changed in woken.values() for entry in changed.legs])
+
+
+def _channels_of(fact: Fact) -> Iterator[str]:
+    if isinstance(fact, ChannelsListed):
+        for row in fact.rows:
+            yield row.channel.uniqueid
+            yield row.channel.linkedid or ""
+        return
+    for name in fact.__struct_fields__:
+        value = getattr(fact, name)
+        if isinstance(value, Channel):
+            yield value.uniqueid
+            yield value.linkedid or ""
+        elif isinstance(value, str):
+            yield value
 
 
 def _link_answerers(tracker: "Tracker", entries: Iterable[LegRecord]) -> None:

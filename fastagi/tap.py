@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import gc
+import itertools
 import logging
 import secrets
 import sys
@@ -43,6 +44,7 @@ from zvonok.settings import Settings, load
 log = logging.getLogger(__name__)
 
 TICK: Final = 0.1
+FORGET_EVERY: Final = 10  # ticks
 COMPLAIN_EVERY_MS: Final = 60_000
 LOOKUPS_PROBLEM: Final = "the database: lookups are not answered"
 LOOKUP_BUDGET: Final = 0.5  # s; no call waits for the tap's lookups, and a new connection may take more than 0.2 s
@@ -185,8 +187,9 @@ class Tap:
                     self._record(output)
 
     def _record(self, record: Record) -> None:
-        news = self._calls.add(record)
-        self._journal.append(msgspec.json.encode(record))
+        payload = msgspec.json.encode(record)
+        news = self._calls.add(record, payload)
+        self._journal.append(payload)
         if news and isinstance(record, Changed):
             call = record.call
             self._publisher.offer(call)
@@ -205,11 +208,12 @@ class Tap:
         self._trace.delivered(delivered, self._now())
 
     async def _tick(self) -> None:
-        while True:
+        for tick in itertools.count(1):
             await asyncio.sleep(TICK)
             now = self._now()
             self._handle(self._tracker.tick(now=now), now)
-            self._calls.forget_old(now)
+            if tick % FORGET_EVERY == 0:
+                self._calls.forget_old(now)
             if self._tracker.given_up > self._given_up and now >= self._complained_at + COMPLAIN_EVERY_MS:
                 log.error(
                     "%d calls will be missing from the history: more than %d wait for the database to say whose they "
@@ -220,13 +224,14 @@ class Tap:
                 self._given_up, self._complained_at = self._tracker.given_up, now
 
     def _checkpoint(self) -> list[bytes]:
-        return [msgspec.json.encode(record) for record in self._calls.records()]
+        return self._calls.payloads()
 
     def _restore(self) -> None:
+        gc.disable()  # nothing of what is read is garbage, and looking for some would take longer than to read it
         try:
             for payload in self._journal.restore():
                 try:
-                    self._calls.add(_record_decoder.decode(payload))
+                    self._calls.add(_record_decoder.decode(payload), payload)
                 except (msgspec.DecodeError, RecursionError):
                     self._journal.damaged += 1
             self._calls.forget_old(self._now())
@@ -236,6 +241,9 @@ class Tap:
             raise ZvonokError(
                 f"the journal cannot be opened ({exc}); is ZVONOK_STATE_DIR ({self._settings.state_dir}) ours to write?"
             ) from exc
+        finally:
+            gc.enable()
+            gc.freeze()  # and it stays for long: no later look for garbage need go through it
 
     def _why(self, question: WhyQuestion) -> WhyAnswer:
         return WhyAnswer(

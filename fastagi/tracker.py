@@ -46,8 +46,9 @@ from fastagi.facts import (
 )
 from fastagi.legs import Leg, LegKind
 from fastagi.ownership import Ownership
-from fastagi.records import Note, Output, PbxSeen, Record
+from fastagi.records import Changed, Note, Output, PbxSeen, Record
 from fastagi.switchboard import (
+    REMEMBER_ENDED_MS,
     UP,
     Party,
     PhoneCall,
@@ -97,6 +98,10 @@ class Tracker:
         self.ownership = Ownership(self.episodes, new_id=new_id, out=self._out, note=self._note)
         self.announcements = Announcements(self)
         self._closing: dict[int, PhoneCall] = {}
+        self.asleep: dict[str, list[Changed]] = {}
+        self.awake: set[str] = set()
+        """Calls of an earlier run that are over, by their channels, until one of these is heard of; those that were."""
+        self._asleep_until: int | None = None
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             Announced: self.announcements.heard,
             ChannelNew: self._channel_new,
@@ -131,6 +136,8 @@ class Tracker:
     def feed(self, fact: Fact, *, now: int) -> list[Output]:
         """What follows from `fact`, seen at `now`."""
         self.now = now
+        if self.asleep:
+            restoring.wake(self, fact)
         handler = self._handlers.get(type(fact))
         if handler is None:
             self.board.counters["unknown_facts"] += 1
@@ -149,6 +156,9 @@ class Tracker:
             self._closing[id(call)] = call
         self.board.forget_ended(now)
         self.announcements.tick()
+        if self.asleep and self._asleep_until is not None and now >= self._asleep_until:
+            self.asleep.clear()
+            self.awake.clear()
         if now >= self._watched_at + WATCH_EVERY_MS:
             self._watched_at = now
             for call in list(dict.fromkeys(self.board.calls.values())):
@@ -437,6 +447,8 @@ class Tracker:
         self.announcements.listed(fact.asked_at)
         if fact.asked_at >= self.ami_up_at + resync.APART_MS:
             self.answering.unlisted_since = None
+            if self._asleep_until is None:
+                self._asleep_until = self.now + REMEMBER_ENDED_MS
 
     def lose(self, party: Party) -> None:
         """The channel is gone, and nobody knows how."""

@@ -39,7 +39,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Caller(msgspec.Struct, frozen=True, kw_only=True):
+class Caller(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who calls.
 
     `number` is E.164 with `+` where it is one, else as dialled; null if `restricted` or absent. `display` is the name
@@ -58,7 +58,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The owner's number that rings, its `phone_type` in the CRM, and the queue or ring group it came through."""
 
     number: str
@@ -66,14 +66,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
 
 
-class AnsweredBy(msgspec.Struct, frozen=True, kw_only=True):
+class AnsweredBy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The colleague who took the call; `user_id` is null if the number that answered has no owner."""
 
     user_id: int | None
     name: str | None
 
 
-class End(msgspec.Struct, frozen=True, kw_only=True):
+class End(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the episode ended; `cause` is the Q.850 cause where one decided it (ITU-T Q.850, Asterisk's causes.h)."""
 
     reason: Reason
@@ -81,7 +81,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     answered_by: AnsweredBy | None = None
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One episode of one owner: from his first leg's ringing until his last leg is gone.
 
     `call_id` is opaque, random at birth and survives restarts. `first_linkedid` groups the episodes of one phone

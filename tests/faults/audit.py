@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from tests.faults.faults import RIGHT_WITHIN, Fault
+from tests.faults.faults import RIGHT_WITHIN, TAP_KILLED_AFTER_MS, Fault
 from tests.faults.pages import Page
 from tests.faults.phones import Phone, PhoneCall, Span
 from tests.levels import within
@@ -12,6 +12,7 @@ from tests.levels import within
 PROMPT_MS: Final = 2_000
 """How late the history may say that it happened, where nothing is wrong; the report says how late it was."""
 _RIGHT_MS: Final = within(1_000 * RIGHT_WITHIN)
+_IN_FLIGHT_MS: Final = 50
 _MARGIN_MS: Final = 500
 """`over` is found out by asking now and then, so it may be early or late by so much."""
 
@@ -127,8 +128,7 @@ def _phone(
     ]
     what += f", during {', '.join(f'{t.fault.name} ({t.began} to {t.over})' for t in around) or 'no fault'}"
     if not rows or not cards:
-        within_one = any(t.fault.deaf and t.began <= phone.rang.done and phone.ended.began <= t.over for t in around)
-        if not rows and not cards and call.outcome == "group" and within_one:
+        if not rows and not cards and call.outcome == "group" and _unheard(phone.rang, phone.ended, troubles):
             result.unseen.append(what)
         else:
             result.lost.append(f"{what}: {len(rows)} rows, {len(cards)} cards")
@@ -162,6 +162,22 @@ def _near(when: Span, troubles: Sequence[Trouble], *, deaf: bool = False) -> lis
         and trouble.began - 500 <= when.done
         and when.began <= _hears_again(trouble, troubles)
     ]
+
+
+def _unheard(rang: Span, ended: Span, troubles: Sequence[Trouble]) -> bool:
+    """Whether the tap heard nothing of the PBX from `rang` to `ended`: within one trouble, or several without a gap."""
+    since = None
+    until = 0.0
+    for trouble in troubles:
+        if not (trouble.fault.deaf or trouble.fault.tap_away):
+            continue
+        if since is None or trouble.began > until:
+            since = trouble.began + (TAP_KILLED_AFTER_MS if trouble.fault.tap_away else 0)
+        until = max(until, _hears_again(trouble, troubles))
+        # What happened in the milliseconds before a tap was told to stop, it may not have handled any more.
+        if since - _IN_FLIGHT_MS <= rang.done and ended.began <= until:
+            return True
+    return False
 
 
 def _late(trouble: Trouble) -> bool:

@@ -14,6 +14,9 @@ from tests.installation import NAMES
 DATABASE_AWAY: Final = float(os.environ.get("ZVONOK_TEST_DATABASE_AWAY", "12"))
 """Seconds; longer than every time-out, and as many minutes as you have."""
 
+TAP_KILLED_AFTER_MS: Final = 500
+"""The tap follows the PBX for so long without the database before it is killed."""
+
 Step = Callable[[Stage], Awaitable[object] | None]
 
 
@@ -76,7 +79,7 @@ def _start_database(stage: Stage) -> None:
 
 async def _lose_database_and_tap(stage: Stage) -> None:
     stage.postgres.stop()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(TAP_KILLED_AFTER_MS / 1000)
     stage.zvonok.kill("tap")
     await stage.start("tap")
     await stage.in_step(lookups=False)

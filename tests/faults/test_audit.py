@@ -122,6 +122,26 @@ def test_an_end_that_nobody_heard_may_be_unknown_until_two_seconds_after_the_fau
     assert unknown(trouble("tap frozen", 8_000, 10_000)).wrong, "it heard it afterwards"
 
 
+def group(*troubles: Trouble) -> Audit:
+    """A ring group's call that nobody was told of."""
+    pages = {ME: Page(None, "", ME)}  # type: ignore[arg-type]
+    call = PhoneCall.__new__(PhoneCall)
+    call.caller, call.outcome, call.phones = CALLER, "group", (phone(),)
+    return audit([call], [], pages, [], list(troubles))
+
+
+def test_a_groups_call_is_unseen_only_if_the_tap_heard_nothing_of_the_pbx_all_the_while() -> None:
+    assert group(trouble("tap restarted", -10, 9_500)).unseen
+    assert group(trouble("AMI cut", -10, 4_000), trouble("tap killed", 3_900, 9_500)).unseen
+    assert group(trouble("tap restarted", 1_000, 9_500)).lost
+    assert group(trouble("database away, tap killed", -100, 9_500)).lost, "the tap was there when it rang"
+    assert group(trouble("database away, tap killed", -600, 9_500)).unseen
+    assert group(trouble("tap restarted", -10, 8_000)).lost
+    assert group(trouble("AMI cut", -10, 4_000), trouble("tap killed", 4_100, 9_500)).lost
+    assert group(trouble("intake cut", -10, 9_500)).lost
+    assert group().lost
+
+
 def test_only_a_fault_of_which_nothing_is_told_may_still_be_felt_for_two_seconds() -> None:
     until = int(within(2_000))
     assert unknown(trouble("AMI swallowed", 5_000, 9_000 - until)).clean

@@ -1,5 +1,6 @@
 """Ten thousand sockets at once: all get in, each gets his own calls, and their memory serves the next ten thousand."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from tests.levels import unavailable, within
 from tests.notifiers import NotifierProcess, running_notifier
 
 USERS = 10_000
+MOST_ROUNDS = 8
+SAME = 1.04
+"""How the handshakes of a crowd overlap differs, and so does what the allocator has to spare: on a busy machine memory
+reaches its level after two to five crowds. A leak grows with each. What a connection leaves behind is counted exactly
+in test_memory.py."""
 
 
 class Crowd:
@@ -45,13 +51,15 @@ def notifier() -> Iterator[NotifierProcess]:
 def test_ten_thousand_come_back_to_a_killed_notifier_and_their_memory_serves_again(
     crowd: Crowd, notifier: NotifierProcess
 ) -> None:
-    _all_are_served(crowd, notifier)
     notifier.kill()
     notifier.start()
-    _all_are_served(crowd, notifier)
-    first = _memory(notifier.pid)
-    _all_are_served(crowd, notifier)
-    assert _memory(notifier.pid) < 1.25 * first
+    memory: list[int] = []
+    for _ in range(MOST_ROUNDS):
+        _all_are_served(crowd, notifier)
+        memory.append(_memory(notifier.pid))
+        if len(memory) > 1 and memory[-1] < SAME * max(memory[:-1]):
+            return
+    raise AssertionError(f"each {USERS:,} that come and go cost more memory (MB): {memory}")
 
 
 def _all_are_served(crowd: Crowd, notifier: NotifierProcess) -> None:
@@ -62,5 +70,5 @@ def _all_are_served(crowd: Crowd, notifier: NotifierProcess) -> None:
 
 
 def _memory(pid: int) -> int:
-    """Resident pages."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    """Resident memory in MB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20

@@ -186,7 +186,8 @@ def attack_restore(records: list[Record]) -> None:
     """Whatever records a journal holds, the tracker starts from them, goes on, and everything ends."""
     known = KnownCalls(600_000)
     for record in records:
-        known.add(msgspec.json.decode(msgspec.json.encode(record), type=Record))
+        payload = msgspec.json.encode(record)
+        known.add(msgspec.json.decode(payload, type=Record), payload)
     ids = itertools.count(1)
     tracker = Tracker(pbx="test", new_id=lambda: f"new-{next(ids)}")
     now = 1_700_000_000_000

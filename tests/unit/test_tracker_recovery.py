@@ -297,3 +297,28 @@ def test_a_restarted_pbx_ends_every_call_as_unknown(pbx: Pbx) -> None:
     assert at.story(1) == ["ringing"]
     at.feed(AmiDown(), AmiUp(), PbxStarted(started="2026-01-01 11:00:00"))
     assert at.story(1) == ["ringing", "unknown"]
+
+
+def test_calls_that_are_over_cost_a_restarted_tracker_nothing_until_a_channel_of_theirs_is_heard_of(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.feed(dial_end(caller, phone, "BUSY"))
+    at.wait(600)
+    at.feed(hangup(phone))
+    over = [ring(pbx, at) for _ in range(5)]
+    for one, other in over:
+        at.feed(hangup(other), hangup(one))
+    at.restart()
+    assert at.tracker.size == 0
+    at.feed(hangup(caller))
+    assert at.tracker.size > 0
+    told = len(at.calls)
+    for one, _ in over:  # its announcement is told again to a new tap
+        at.feed(announced(one, "101", at=at.now - 3_000))
+    for _ in range(2):
+        at.feed(ChannelsListed(rows=(), asked_at=at.now))
+        at.wait(600)
+    assert len(at.calls) == told
+    at.wait(62_000)
+    assert at.tracker.size == 0
+    assert not at.tracker.asleep
