@@ -1,8 +1,9 @@
 """The intake of a cluster: states come from the bucket that all taps put them into, and every notifier follows.
 
-Two ways lead here. A put is a message, which a plain subscription brings at once, even while the engine finds a new
-leader and stores nothing. And the bucket is read once a second from a cursor of our own: all of it at the start, then
-what the first way may have lost. `rev` decides what is news, so each way may bring what the other did already.
+A put is a message, which a plain subscription brings at once, even while the engine finds a new leader and stores
+nothing. What that may have missed is read from the bucket, from a cursor of our own: all of it at the start and on each
+new connection what came since, and whenever a PBX's count shows a gap or a PBX falls silent. `rev` decides what is
+news, so each way may bring what the other did already.
 """
 
 import asyncio
@@ -39,8 +40,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_EVERY_S: Final = 1.0
-CHECK_EVERY: Final = 30  # reads
+READ_ANYWAY_S: Final = 30.0
+QUIET_MS: Final = 2_000
+_LOOK_EVERY_S: Final = 0.5
+_READS: Final = 3
+"""After a gap: what was missed may be heard before it is stored."""
 _AGAIN_S: Final = 0.25
 _MAKE_S: Final = 2.0
 _MISSING_S: Final = 10.0
@@ -101,34 +105,34 @@ class ClusterIntake:
             await self._putter.something_due(60.0)
 
     async def _read(self, client: "Client") -> None:
-        reads = 0
-        missing_at: float | None = None
+        clock = asyncio.get_running_loop().time
+        read_at, missing_at, wanted = clock() - READ_ANYWAY_S, None, _READS
         while True:
-            for reader in (self._calls, self._dismissals):
-                if reads % CHECK_EVERY == 0 and reader.cursor:
-                    await reader.check(client)
-            reads += 1
+            if self._runs.missed:
+                self._runs.missed, wanted = False, _READS
+            anyway = clock() - read_at >= READ_ANYWAY_S
+            if not (wanted or anyway or self._delivery.sources.quiet(QUIET_MS, now=wall_ms())):
+                await asyncio.sleep(_LOOK_EVERY_S)
+                continue
             try:
-                await self._calls.read(client)
-                await self._dismissals.read(client)
+                for reader in (self._calls, self._dismissals):
+                    if anyway and reader.cursor:
+                        await reader.check(client)
+                    await reader.read(client)
             except NotReadableError as exc:
                 self._now_readable(False, str(exc))
-                clock = asyncio.get_running_loop().time
-                if not exc.missing:
-                    missing_at = None
-                elif missing_at is None:
-                    missing_at = clock()
+                missing_at = None if not exc.missing else missing_at or clock()
                 # While a leader is found nobody answers either; asking for a bucket then would only take time.
                 if missing_at is not None and (not self.ready or clock() - missing_at > _MISSING_S):
                     await self._make_buckets(client)
                 await asyncio.sleep(_AGAIN_S)
                 continue
-            missing_at = None
+            read_at, missing_at, wanted = clock(), None, max(0, wanted - 1)
             self._now_readable(True)
             if not self.ready:
                 self.ready = True
                 log.info("all states of the cluster are here: %d calls", len(self._delivery.inbox))
-            await asyncio.sleep(READ_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _make_buckets(self, client: "Client") -> None:
         for bucket in (CALLS, DISMISSALS):

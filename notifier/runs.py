@@ -34,11 +34,15 @@ class _Run:
 
 
 class Runs:
-    """The runs of all PBXs; tells `delivery` when one begins."""
+    """The runs of all PBXs; tells `delivery` when one begins.
+
+    `missed`: since it was last set to False, what a PBX said did not follow what it had said before.
+    """
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self._runs: dict[str, _Run] = {}
+        self.missed = False
 
     def stale(self, pbx: str) -> int:
         """How many messages of an older run of this PBX were dropped since its newest run began."""
@@ -52,6 +56,7 @@ class Runs:
             if last.run >= 0:
                 log.info("the tap of PBX %s was restarted", pbx)
             self._begin(pbx, last)
+            self.missed = True
         elif run < last.run:
             if kept or self._delivery.sources.is_up(pbx):
                 if not kept:
@@ -61,6 +66,8 @@ class Runs:
             self._begin(pbx, last)
         elif seq <= last.seq:
             return Turn.AGAIN if seq == last.seq else Turn.OLDER
+        elif seq > last.seq + 1:
+            self.missed = True
         last.run, last.seq = run, seq
         return Turn.NEWER
 

@@ -110,6 +110,10 @@ class Sources:
             )
         return [pbx.name for pbx in gone]
 
+    def quiet(self, after_ms: int, *, now: int) -> bool:
+        """Whether a PBX that is taken to be up has said nothing for `after_ms`."""
+        return any(pbx.up and now - pbx.heard_at > after_ms for pbx in self._pbxs.values())
+
     def lost(self, after_ms: int, *, now: int) -> list[str]:
         """The PBXs not heard for `after_ms`, once for each silence. Their state is no longer taken for complete."""
         gone = [pbx for pbx in self._pbxs.values() if not pbx.given_up and now - pbx.heard_at > after_ms]

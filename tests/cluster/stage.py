@@ -90,7 +90,7 @@ class ClusterStage:
     async def start_notifier(self, side: int) -> None:
         """Start it, and wait until it is ready: it has all states."""
         await asyncio.to_thread(self.notifiers[side].start, "notifier")
-        await self._until(lambda: _ready(self.notifiers[side]), "the notifier is ready")
+        await self._until(lambda: ready(self.notifiers[side]), "the notifier is ready")
 
     async def stop_notifier(self, side: int) -> None:
         """SIGTERM."""
@@ -114,7 +114,7 @@ class ClusterStage:
     async def in_step(self) -> None:
         """Wait until both taps follow their PBX and have their states stored, and both notifiers have them."""
         await self._until(
-            lambda: all(in_step(host) for host in self.hosts) and all(_ready(n) for n in self.notifiers), "in step"
+            lambda: all(in_step(host) for host in self.hosts) and all(ready(n) for n in self.notifiers), "in step"
         )
 
     async def _until(self, condition: Any, what: str, seconds: float = 40) -> None:
@@ -137,7 +137,8 @@ class ClusterStage:
         return "\n".join(texts)
 
 
-def _ready(zvonok: Zvonok) -> bool:
+def ready(zvonok: Zvonok) -> bool:
+    """Whether a notifier says that it can deliver."""
     try:
         with urllib.request.urlopen(f"{zvonok.url}/readyz", timeout=within(2)) as answer:
             return bool(json.loads(answer.read())["ready"])

@@ -3,6 +3,7 @@
 Within 2 s every card is right, on whichever notifier it is shown, and nobody is told of a call that is not his.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
@@ -11,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from demo.postgres import Postgres
-from tests.cluster.stage import NOTIFIER_CABLES, SIDES, TAP_CABLES, ClusterStage, staged
+from tests.cluster.stage import NOTIFIER_CABLES, SIDES, TAP_CABLES, ClusterStage, ready, staged
 from tests.faults.faults import Fault
 from tests.faults.play import USERS, Play
 from tests.faults.stage import Stage
@@ -51,6 +52,11 @@ def start_all(stage: ClusterStage) -> None:
     stage.engine.start()
 
 
+async def plug_notifier(stage: ClusterStage) -> None:
+    assert not await asyncio.to_thread(ready, stage.notifiers[ODD]), "whoever asks is told that it has no news"
+    stage.cables.plug(NOTIFIER_CABLES[ODD])
+
+
 FAULTS = (
     Fault(
         name="a notifier killed",
@@ -72,7 +78,7 @@ FAULTS = (
         name="a notifier cut off from NATS",
         blind=True,
         break_it=_on(lambda s: s.cables.pull(NOTIFIER_CABLES[ODD])),
-        mend=_on(lambda s: s.cables.plug(NOTIFIER_CABLES[ODD])),
+        mend=_on(plug_notifier),
         seconds=4,
     ),
     Fault(

@@ -234,6 +234,40 @@ async def test_an_older_pulse_ends_no_call_that_came_after_it(one_node: Engine, 
         await until(lambda: entry.call.state is State.ENDED, "ended by the newest word")
 
 
+async def test_a_state_that_was_not_heard_is_read_within_two_seconds(
+    one_node: Engine, raw: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(one_node) as server, Pbx(one_node).publishing() as pbx:
+        cluster, inbox = _cluster(server), server.notifier.delivery.inbox
+        await until(lambda: server.notifier.delivery.sources.complete(), "complete")
+        await asyncio.sleep(2.5)  # nothing is read any more
+        hears, take = [False], cluster._take
+
+        def take_what_is_heard(subject: str, data: bytes, at: int | None) -> None:
+            if hears[0] or at is not None:
+                take(subject, data, at)
+
+        monkeypatch.setattr(cluster, "_take", take_what_is_heard)
+        pbx.change(a_call("a"))
+        await pbx.stored()
+        assert inbox.get("a") is None
+        hears[0] = True  # the next pulse tells that there was something
+        await until(lambda: inbox.get("a"), "read", 2)
+
+
+async def test_what_a_silent_pbx_said_is_read_from_the_nearest_copy(
+    one_node: Engine, raw: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(one_node) as server, Pbx(one_node).publishing() as pbx:
+        cluster, inbox = _cluster(server), server.notifier.delivery.inbox
+        await until(lambda: server.notifier.delivery.sources.complete(), "complete")
+        take = cluster._take
+        monkeypatch.setattr(cluster, "_take", lambda subject, data, at: at is not None and take(subject, data, at))
+        pbx.change(a_call("a"))
+        await until(lambda: inbox.get("a"), "read", 4)
+        assert server.notifier.delivery.sources.is_up("main")
+
+
 async def test_while_ami_is_down_nothing_is_taken_for_over(one_node: Engine) -> None:
     async with following(one_node) as server, Pbx(one_node).publishing() as pbx:
         pbx.change(a_call("a"))
@@ -250,6 +284,7 @@ async def test_a_bucket_that_was_lost_is_made_and_filled_again(
     one_node: Engine, raw: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notifier.intake_nats._MISSING_S", 1.0)
+    monkeypatch.setattr("notifier.intake_nats.READ_ANYWAY_S", 0.5)
     async with following(one_node) as server, Pbx(one_node).publishing() as pbx:
         pbx.change(a_call("a"))
         await pbx.stored()

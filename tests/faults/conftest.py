@@ -5,6 +5,7 @@ import pytest
 from tests.faults.play import PHASES
 
 _WIDTH = 9
+_NAME = 31
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -20,10 +21,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     words = [phase.name.replace(",", "").split() for phase in PHASES]
     for line in range(2):
         heads = "".join((word[line] if line < len(word) else "").rjust(_WIDTH) for word in words)
-        write(" " * 26 + heads)
+        write(" " * _NAME + heads)
     for name, took in plays.items():
         cells = (f"{took[phase.name]:.1f}" if phase.name in took else "-" for phase in PHASES)
-        write(name.ljust(26) + "".join(cell.rjust(_WIDTH) for cell in cells))
+        write(name.ljust(_NAME) + "".join(cell.rjust(_WIDTH) for cell in cells))
     write("- : not played (the PBX itself was restarted), or not right within 2 s (then the test failed)")
 
 
