@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import os
 import signal
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -94,8 +95,20 @@ class Stage:
                 while not await asyncio.to_thread(in_step, self.zvonok, lookups=lookups):
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            logs = "\n".join(f"log of {name}:\n{self.zvonok.log(name)[-3000:]}" for name in ("tap", "notifier"))
+            logs = f"readyz: {await asyncio.to_thread(self._readyz)}\n" + "\n".join(
+                f"log of {name}:\n{self.zvonok.log(name)[-3000:]}" for name in ("tap", "notifier")
+            )
             raise AssertionError(f"not in step after {seconds} s\n{logs}") from None
+
+    def _readyz(self) -> str:
+        url = f"http://127.0.0.1:{self.zvonok.metrics_port}/readyz"
+        try:
+            with urllib.request.urlopen(url, timeout=within(10)) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as exc:
+            return str(exc.read().decode())
+        except OSError as exc:
+            return str(exc)
 
     async def rows(self, users: Iterable[int] | None = None) -> list[dict[str, Any]]:
         """The history, of these users or of all."""
