@@ -80,6 +80,19 @@ async def test_after_sleep_the_page_asks_for_everything_and_the_timer_is_right(o
     await timer_is_right(page, call.answered_at)
 
 
+async def test_a_tab_that_the_browser_froze_knows_the_truth_when_it_goes_on(desk: Desk) -> None:
+    page = await desk.open()
+    call = desk.ring(ring_started_at=wall_ms() - 5_000)
+    await expect(page.locator(".message")).to_have_text("Необходимо взять трубку")
+    session = await desk.context.new_cdp_session(page)
+    await session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    call = desk.tap.answer(call, answered_at=wall_ms() - 3_000)
+    await asyncio.sleep(3)  # its timers stand still meanwhile
+    await session.send("Page.setWebLifecycleState", {"state": "active"})
+    await expect(page.locator(".message")).to_have_text("Разговор активен")
+    await timer_is_right(page, call.answered_at)
+
+
 async def test_a_restarted_notifier_is_found_again_and_the_card_is_right(own: Desk) -> None:
     page = await own.open()
     call = own.ring()
