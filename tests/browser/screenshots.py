@@ -134,7 +134,7 @@ async def lost(desk: Desk, page: Page) -> None:
     await page.reload()
     await page.get_by_text("На связи").wait_for()
     await talking(desk, page)
-    await page.get_by_text("Разговор активен").wait_for()
+    await page.locator("call-notification .message", has_text="Разговор активен").wait_for()
     await routes[0].close(code=1013)
     await page.get_by_text("Связь потеряна — восстанавливаем").wait_for(timeout=20_000)
     await page.mouse.click(4, 300)
