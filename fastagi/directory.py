@@ -103,7 +103,7 @@ class Directory:
         self._card_url = settings.crm_card_url
         self._budget = budget
         self._cache = DirectoryCache(ttl=settings.cache_ttl, clock=clock)
-        self._workers = LookupWorkers(self._url, name="directory", clock=clock) if self._url else None
+        self._workers = LookupWorkers(self._url, name="directory", budget=budget, clock=clock) if self._url else None
         self._stop = threading.Event()
         self._connection: SyncConnection | None = None
         self.listening = False

@@ -18,7 +18,8 @@ from zvonok.database import SyncConnection, cut_socket, explain, thread_pool
 WORKERS: Final = 4
 PAUSE: Final = 0.5
 FAILING_FOR: Final = 10.0
-STATEMENT_TIMEOUT_MS: Final = 150
+SERVERS_SHARE: Final = 0.75
+"""Of a lookup's time: the server ends a slow statement before we give up on it, and the connection lives."""
 
 
 class Query:
@@ -69,10 +70,11 @@ class Query:
 
 
 class LookupWorkers:
-    """`WORKERS` threads, each query of theirs within its deadline. Nothing is connected before `start`."""
+    """`WORKERS` threads; a query's deadline is `budget` seconds from its start. Nothing is connected before `start`."""
 
-    def __init__(self, url: str, *, name: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pool = thread_pool(url, name=name, size=WORKERS, statement_timeout_ms=STATEMENT_TIMEOUT_MS, checked=False)
+    def __init__(self, url: str, *, name: str, budget: float, clock: Callable[[], float] = time.monotonic) -> None:
+        patience = max(1, round(1000 * budget * SERVERS_SHARE))  # ms; 0 would mean for ever
+        self._pool = thread_pool(url, name=name, size=WORKERS, statement_timeout_ms=patience, checked=False)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="lookup")
         self._clock = clock
         self._lock = threading.Lock()
