@@ -42,7 +42,9 @@ class Demo:
         self.http = free_port()
         self._out = (state / "out").open("w+")
         self._err = (state / "err").open("w+")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ZVONOK_")} | {
+        # As a newcomer has it: asyncio's debug mode would write to stderr.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+        environment = {name: value for name, value in inherited.items() if not name.startswith("ZVONOK_")} | {
             "ZVONOK_HTTP_LISTEN": f"127.0.0.1:{self.http}",
             "ZVONOK_INTAKE_LISTEN": f"127.0.0.1:{(intake := free_port())}",
             "ZVONOK_NOTIFIER_URL": f"http://127.0.0.1:{intake}",
