@@ -257,3 +257,5 @@ async def test_check_finds_a_cluster_well_and_says_what_is_not(secured: Secured,
     assert await asyncio.to_thread(lambda: levels(**pbx)) == {"NATS": Level.OK, "buckets": Level.SKIPPED}
     wrong = await asyncio.to_thread(lambda: levels(ZVONOK_NATS_URL=secured.url("notifier", "wrong-password-here")))
     assert wrong == {"NATS": Level.FAILED}
+    nowhere = await asyncio.to_thread(lambda: levels(ZVONOK_NATS_CA="/nowhere.pem"))
+    assert nowhere["NATS"] is Level.FAILED

@@ -59,6 +59,10 @@ async def _server(
                 answer = await ask(client, jetstream.info(bucket))
                 if answer is not None and buckets is not None:
                     buckets[bucket] = jetstream.info_answer(answer)
+    except UsageError as exc:
+        return _finding(
+            "NATS", Level.FAILED, str(exc), "name the PEM file of whoever signed the servers' certificates"
+        ), {}
     except RefusedError as exc:
         todo = "compare user, password and certificate with the server's configuration (docs/scaling.md)"
         return _finding("NATS", Level.FAILED, f"{server.url} does not let us in: {exc}", todo), None
