@@ -17,6 +17,8 @@ from zvonok.errors import ZvonokError
 ANSWER_TIMEOUT: Final = 5.0
 SILENCE: Final = 2.0
 """A PBX that is followed, was asked something and says nothing at all for so long is not there any more."""
+STEP: Final = 0.1
+"""So closely is watched whether it is us who are late."""
 SLICE: Final = 0.002
 MAX_BEHIND: Final = 64 << 20
 """The events of some 4,000 calls."""
@@ -179,15 +181,20 @@ class AmiConnection(asyncio.Protocol):
     async def _answer_to(self, name: str, future: "asyncio.Future[list[Message]]", patience: float) -> list[Message]:
         clock = asyncio.get_running_loop().time
         asked_at = clock()
+        ours = 0.0  # the time that we were late ourselves: the answer may be among what we have not read
         while not future.done():
-            left = asked_at + patience - clock()
-            silent = max(self.heard_at, asked_at) + self.silence - clock()
+            began = clock()
+            left = asked_at + patience + ours - began
+            silent = max(self.heard_at, asked_at + ours) + self.silence - began
             if left <= 0:
                 raise AmiError(f"the PBX does not answer {name} within {patience:g} s")
             if silent <= 0:
                 raise AmiError(f"the PBX was asked for {name} and has said nothing for {self.silence:g} s")
+            step = min(left, silent, STEP)
             # No `asyncio.timeout`: after a stop of this process it would overtake the answer that waits to be read.
-            await asyncio.wait({future}, timeout=min(left, silent))
+            await asyncio.wait({future}, timeout=step)
+            took = clock() - began
+            ours += took if self._next is not None else max(0.0, took - step)
         return future.result()
 
     def _answer(self, action_id: str, message: Message) -> None:

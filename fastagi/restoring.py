@@ -74,6 +74,8 @@ def wake(tracker: "Tracker", fact: Fact) -> None:
     for key in _channels_of(fact):
         for changed in tracker.asleep.pop(key, ()):
             woken[changed.call.call_id] = changed
+    if not woken:
+        return
     for changed in woken.values():
         if changed.call.call_id not in tracker.awake:
             tracker.awake.add(changed.call.call_id)
@@ -97,9 +99,13 @@ def _channels_of(fact: Fact) -> Iterator[str]:
 
 
 def _link_answerers(tracker: "Tracker", entries: Iterable[LegRecord]) -> None:
-    legs = {(leg.uniqueid, leg.kind): leg for call in tracker.board.calls.values() for leg in call.legs}
+    parties = tracker.board.parties
     for entry in entries:
-        if entry.answered_by is not None and (leg := legs.get((entry.uniqueid, _kind(entry)))) is not None:
+        if entry.answered_by is None or entry.uniqueid not in parties:
+            continue
+        calls = {parties[uniqueid].call for uniqueid in (entry.uniqueid, entry.answered_by) if uniqueid in parties}
+        legs = {(leg.uniqueid, leg.kind): leg for call in calls for leg in call.legs}
+        if (leg := legs.get((entry.uniqueid, _kind(entry)))) is not None:
             by = (legs.get((entry.answered_by, kind)) for kind in (LegKind.DIALLED, LegKind.TAKEN))
             leg.answered_by = next(filter(None, by), None)
 

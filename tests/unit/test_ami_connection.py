@@ -98,3 +98,37 @@ async def test_an_event_that_cannot_be_handled_costs_the_connection_and_so_a_res
     with pytest.raises(RuntimeError):
         connection.data_received(BANNER + hangups(0, 2))
     transport.abort.assert_called()
+
+
+async def test_an_answer_that_waits_behind_events_is_waited_for_however_long_they_take():
+    slow = Slow()
+    await slow.until_handled(0)
+    asking = asyncio.create_task(slow.connection.action("CoreStatus", 0.05))
+    await asyncio.sleep(0)
+    sent = slow.transport.write.call_args[0][0].decode()
+    action_id = sent.partition("ActionID: ")[2].split()[0]
+    slow.connection.data_received(hangups(0, 100) + f"Response: Success\r\nActionID: {action_id}\r\n\r\n".encode())
+    assert (await asking).succeeded
+    assert len(slow.handled) == 100
+
+
+async def test_a_loop_that_stood_still_is_not_the_silence_of_the_pbx():
+    slow = Slow()
+    slow.connection.silence = 0.2
+    asking = asyncio.create_task(slow.connection.action("Ping"))
+    await asyncio.sleep(0)
+    time.sleep(0.5)  # whatever it is that holds up our loop
+    await asyncio.sleep(0.01)
+    assert not asking.done()
+    with pytest.raises(AmiError, match=r"said nothing for 0\.2 s"):
+        await asking
+
+
+async def test_a_pbx_that_tells_of_its_calls_but_does_not_answer_is_given_up():
+    slow = Slow()
+    asking = asyncio.create_task(slow.connection.action("CoreStatus", 0.3))
+    while not asking.done():
+        slow.connection.data_received(hangups(0, 1))
+        await asyncio.sleep(0.02)
+    with pytest.raises(AmiError, match="does not answer CoreStatus"):
+        await asking

@@ -1,9 +1,12 @@
 """What was missed and what comes late: the directory's answers, lists of channels, restarts of the tap and the PBX."""
 
+from typing import Any
+
 import pytest
 
 from fastagi.facts import AmiDown, AmiUp, Channel, ChannelsListed, ListedChannel, PbxStarted
 from fastagi.records import Resolved, Unresolved
+from fastagi.switchboard import PhoneCall
 from tests.call_desk import Desk, user
 from tests.pbx_words import (
     Pbx,
@@ -322,3 +325,25 @@ def test_calls_that_are_over_cost_a_restarted_tracker_nothing_until_a_channel_of
     at.wait(62_000)
     assert at.tracker.size == 0
     assert not at.tracker.asleep
+
+
+def test_while_calls_sleep_a_fact_does_not_go_through_all_that_live(pbx: Pbx) -> None:
+    at = desk()
+    caller, phone = ring(pbx, at)
+    at.feed(hangup(phone), hangup(caller))
+    at.restart()
+    ring(pbx, at)
+    calls = at.tracker.board.calls = _Watched(at.tracker.board.calls)
+    ring(pbx, at)
+    assert at.tracker.asleep
+    assert calls.walks == 0
+
+
+class _Watched(dict[str, PhoneCall]):
+    """Counts how often one goes through all of it."""
+
+    walks = 0
+
+    def values(self) -> Any:
+        self.walks += 1
+        return super().values()
