@@ -10,6 +10,7 @@ import itertools
 import json
 import shutil
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -124,7 +125,15 @@ class ClusterStage:
                 while not await asyncio.to_thread(condition):
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError(f"not {what} after {seconds} s\n{self.logs()}") from None
+            raise AssertionError(f"not {what} after {seconds} s: {self._readiness()}\n{self.logs()}") from None
+
+    def _readiness(self) -> str:
+        """What each process says of itself."""
+        asked = {
+            f"tap {side}": f"http://127.0.0.1:{host.metrics_port}" for side, host in zip("ab", self.hosts, strict=True)
+        }
+        asked |= {f"notifier {side}": notifier.url for side, notifier in zip("ab", self.notifiers, strict=True)}
+        return "; ".join(f"{name} {readiness(url)}" for name, url in asked.items())
 
     def logs(self) -> str:
         """The end of each process's log."""
@@ -136,6 +145,17 @@ class ClusterStage:
             if zvonok.log(name)
         ]
         return "\n".join(texts)
+
+
+def readiness(url: str) -> str:
+    """What `/readyz` says there."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=within(2)) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as exc:
+        return exc.read().decode()
+    except OSError as exc:
+        return str(exc)
 
 
 def ready(zvonok: Zvonok) -> bool:
