@@ -63,6 +63,9 @@ class Journal:
         self._full_at = 0
         self._torn = False
         self._unsynced = False
+        self._unwritten = False
+        self._repeats: dict[int, int] = {}
+        """How many bytes at the start of a segment say again what the segments before it say."""
         self._kept: Callable[[], Position] = lambda: Position(1 << 62)
         self._appended = asyncio.Event()
         self.damaged = 0
@@ -120,11 +123,17 @@ class Journal:
         return sum(path.stat().st_size for path in self._paths())
 
     def read(self, start: Position, *, limit: int = 500) -> tuple[list[bytes], Position]:
-        """Up to `limit` payloads from `start` on, and where to go on. Checkpoints are read again: be idempotent."""
+        """Up to `limit` payloads from `start` on, and where to go on.
+
+        Who comes from the end of one segment is spared the next one's checkpoint if this run of ours wrote it, and it
+        says nothing else. Others read checkpoints again: be idempotent.
+        """
         payloads: list[bytes] = []
         position = start
-        for number in [n for n in self._numbers() if n >= start.segment]:
-            begin = start if number == start.segment else Position(number)
+        numbers = [n for n in self._numbers() if n >= start.segment]
+        for number in numbers:
+            spared = self._repeats.get(number, 0) if number - 1 in numbers else 0
+            begin = start if number == start.segment else Position(number, spared)
             position = max(position, begin)
             for payload, after in self._lines(begin):
                 position = after
@@ -171,6 +180,9 @@ class Journal:
         self._file, self._number, self._size, self._torn = file, number, 0, False
         payloads = list(self._checkpoint())
         self._write(b"".join([_line(b"%s%d" % (_CHECKPOINT, len(payloads))), *map(_line, payloads)]))
+        if not self._unwritten:
+            self._repeats[number] = self._size
+        self._unwritten = self._torn
         # With a checkpoint as big as a segment, each record would begin the next segment, and write all of it again.
         self._full_at = self._size + max(self._segment_bytes, self._size)
         self._remove_old()
@@ -192,6 +204,7 @@ class Journal:
                 )
             total -= path.stat().st_size
             path.unlink()
+            self._repeats.pop(number, None)
 
     def _write(self, data: bytes) -> None:
         # After a torn write the next record starts on a line of its own, so that only the torn one is lost.
@@ -212,6 +225,7 @@ class Journal:
 
     def _alarm(self, exc: OSError) -> None:
         self.failed_writes += 1
+        self._unwritten = True
         if not self._torn:
             log.error("journal: cannot write to %s (%s); calls go on, but a restart would forget", self._directory, exc)
         self._torn = True

@@ -78,6 +78,40 @@ def test_a_reader_goes_on_where_it_stopped_across_segments(tmp_path):
     assert seen == [b'{"n":%d}' % n for n in range(20)]
 
 
+def test_who_read_a_segment_to_its_end_is_spared_the_checkpoint_of_the_next_one(tmp_path):
+    first = opened(tmp_path, kept=lambda: Position(0))
+    first.append(b'"a"')
+    _, position = first.read(Position(0))
+    first.append(b'"b"')
+    second = opened(tmp_path, checkpoint=lambda: [b'"a"', b'"b"'], kept=lambda: Position(0))
+    second.append(b'"c"')
+    assert second.read(position) == ([b'"b"', b'"c"'], second.end)
+    assert second.read(position, limit=1)[0] == [b'"b"']
+    (tmp_path / "00000001.log").unlink()  # given up before it was read
+    assert second.read(position) == ([b'"a"', b'"b"', b'"c"'], second.end)
+
+
+def test_a_checkpoint_that_has_what_could_not_be_written_is_read(tmp_path, monkeypatch):
+    memory: list[bytes] = []
+    writer = opened(tmp_path, checkpoint=lambda: memory, segment_bytes=40, kept=lambda: Position(0))
+    position = writer.end
+
+    def disk_full(_file: int, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    memory.append(b'"while the disk was full"')
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", disk_full)
+        writer.append(memory[0])
+    seen: list[bytes] = []
+    for number in range(8):
+        writer.append(b'"%d"' % number)
+        payloads, position = writer.read(position)
+        seen += payloads
+    assert seen.count(memory[0]) == 1
+    assert [payload for payload in seen if payload not in memory] == [b'"%d"' % number for number in range(8)]
+
+
 async def test_a_waiting_reader_wakes_on_the_next_record(tmp_path):
     writer = opened(tmp_path)
     waiting = asyncio.create_task(writer.wait_beyond(writer.end))
