@@ -35,6 +35,11 @@ def state() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
+def _hear_ctrl_c() -> None:
+    """A shell's background job (`make test &`) ignores it, and so does whatever it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Demo:
     """One start of it; `said` is what it printed, `errors` what it wrote to stderr."""
 
@@ -57,6 +62,7 @@ class Demo:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "demo.run"],
             cwd=ROOT, env=environment, stdout=self._out, stderr=self._err, start_new_session=True,
+            preexec_fn=_hear_ctrl_c,
         )  # fmt: skip
 
     @property

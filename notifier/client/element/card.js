@@ -69,10 +69,11 @@ export function createCard(actions) {
   const caption = h('span', { class: 'caption', 'aria-hidden': 'true' });
   const timer = h('time', { class: 'timer', part: 'timer', role: 'timer', 'aria-live': 'off' });
   const extra = h('div', { class: 'extra', hidden: true, dir: 'auto' });
+  const hintIcon = h('span', {});
   const hintBlocked = h('span', { class: 'blocked' });
   const hintNow = h('span', { hidden: true });
   const unlock = h('button', { class: 'linkbutton', type: 'button', click: () => actions.unlock() });
-  const hint = h('div', { class: 'hint', part: 'hint', hidden: true }, icon('mute'), h('div', {}, hintBlocked, hintNow), unlock);
+  const hint = h('div', { class: 'hint', part: 'hint', hidden: true }, hintIcon, h('div', {}, hintBlocked, hintNow), unlock);
   const pastTitle = h('summary', {});
   const pastList = h('ul', {});
   const past = h('details', { class: 'past', hidden: true }, pastTitle, pastList);
@@ -174,6 +175,7 @@ export function createCard(actions) {
       if (ringing && state.sound === 'blocked') hinted = call.call_id;
       hint.hidden = !ringing || hinted !== call.call_id;
       hint.dataset.sound = state.sound;
+      swapIcon(hintIcon, state.sound === 'ready' ? 'volume' : 'mute');
       setText(hintBlocked, t('sound.blocked'));
       setText(hintNow, state.sound === 'blocked' ? '' : t(`sound.now.${state.sound}`));
       setText(unlock, t('sound.unlock'));
@@ -230,9 +232,9 @@ export function label(button, text) {
   setAttribute(button, 'title', text);
 }
 
-/** @param {HTMLButtonElement} button @param {string} name */
-function swapIcon(button, name) {
-  if (button.dataset.icon === name) return;
-  button.dataset.icon = name;
-  button.replaceChildren(icon(name));
+/** @param {HTMLElement} holder @param {string} name */
+function swapIcon(holder, name) {
+  if (holder.dataset.icon === name) return;
+  holder.dataset.icon = name;
+  holder.replaceChildren(icon(name));
 }

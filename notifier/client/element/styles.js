@@ -93,8 +93,9 @@ button { font: inherit; color: inherit; cursor: pointer; border: 0; background: 
 .hint { display: flex; align-items: center; gap: 8px; margin-top: 8px; padding: 6px 6px 6px 12px; border-radius: 10px; background: var(--_hint-tint); color: var(--_hint); font-size: 13px; font-weight: 500; }
 .hint div { flex: 1; min-width: 0; display: grid; align-items: center; }
 .hint span { grid-area: 1 / 1; }
-.hint:not([data-sound="blocked"]) :is(.blocked, .linkbutton, .icon) { visibility: hidden; } /* and keeps its place */
-.hint .icon { flex: none; width: 16px; height: 16px; }
+.hint:not([data-sound="blocked"]) { background: var(--_raised); color: var(--_soft); }
+.hint:not([data-sound="blocked"]) :is(.blocked, .linkbutton) { visibility: hidden; } /* and keeps its place */
+.hint .icon { flex: none; display: block; width: 16px; height: 16px; }
 .linkbutton { font-weight: 650; color: inherit; padding: 5px 10px; border-radius: 8px; background: color-mix(in srgb, currentColor 12%, transparent); white-space: nowrap; }
 .linkbutton:hover { background: color-mix(in srgb, currentColor 20%, transparent); }
 
