@@ -8,12 +8,12 @@ import pytest
 import pytest_asyncio
 
 from demo.postgres import Postgres, PostgresError
-from tests.faults.faults import FAULTS, Fault
+from tests.faults.faults import DATABASE_AWAY, FAULTS, Fault
 from tests.faults.play import PHASES, USERS, Play
 from tests.faults.stage import Stage, staged
 from tests.faults.test_directory_faults import freeze
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180 + DATABASE_AWAY)]
 BYSTANDERS = range(1, 4)
 
 
