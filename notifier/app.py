@@ -211,7 +211,7 @@ class Notifier:
         except ConnectionError:  # gone already: nobody to answer, and no reason for aiohttp's stack trace
             knock.authenticated()
             return web.Response()
-        except UnicodeError:  # aiohttp wants to quote a header that is no text
+        except ValueError:  # aiohttp wants to quote, or to decode, a header that is no text
             knock.authenticated()
             raise web.HTTPBadRequest(text="this is no WebSocket handshake") from None
         except BaseException:
