@@ -2,6 +2,7 @@
 
 import { CHECK } from './checkstyles.js';
 
+/** @type {string} */
 export const CSS = `
 :host {
   --_accent: var(--zvonok-accent, #0b57d0);
