@@ -76,6 +76,36 @@ async def test_a_server_that_freezes_is_left_for_another_one_within_two_seconds(
     await asyncio.gather(following, return_exceptions=True)
 
 
+async def test_a_loss_that_several_notice_at_once_is_one_loss_and_the_next_one_is_survived_too(
+    one_node: Engine,
+) -> None:
+    (node,) = one_node.nodes
+    here = asyncio.Event()
+
+    async def session(client: Client) -> None:
+        here.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionResetError("noticed by the session as well") from None
+
+    following = asyncio.create_task(
+        keep_connected(settings(nats_url=one_node.url), name="zvonok test", session=session, told=ignore)
+    )
+    for _ in range(3):
+        async with asyncio.timeout(within(5)):
+            await here.wait()
+        here.clear()
+        node.signal(signal.SIGSTOP)
+        await asyncio.sleep(within(2))
+        node.signal(signal.SIGCONT)
+        assert not following.done()
+    async with asyncio.timeout(within(5)):
+        await here.wait()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
 async def test_a_mistake_of_ours_ends_the_service_instead_of_being_tried_for_ever(one_node: Engine) -> None:
     async def session(client: Client) -> None:
         raise KeyError("a mistake")

@@ -48,6 +48,7 @@ def notifier() -> Iterator[NotifierProcess]:
         yield process
 
 
+@pytest.mark.timeout(900)  # up to eight crowds, beside two other workers
 def test_ten_thousand_come_back_to_a_killed_notifier_and_their_memory_serves_again(
     crowd: Crowd, notifier: NotifierProcess
 ) -> None:

@@ -9,9 +9,9 @@ import contextlib
 import logging
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from zvonok.errors import UsageError
@@ -85,7 +85,7 @@ async def keep_connected(
     settings: Settings,
     *,
     name: str,
-    session: "Callable[[Client], Awaitable[None]]",
+    session: "Callable[[Client], Coroutine[Any, Any, None]]",
     told: Callable[[Reach, str], None],
 ) -> None:
     """Run `session` with a connection, again with a new one whenever that is lost, until cancelled.
@@ -93,21 +93,32 @@ async def keep_connected(
     `session` should not return; it raises LostError where it notices that the connection is of no use. `told` hears how
     it stands, and why. `name` is who we are for the server's operator, and part of our inboxes' subject.
     """
+    task = asyncio.current_task()
+    assert task is not None
     known = servers(settings)
     random.shuffle(known)
     failures = 0
+
+    async def attempt(server: Server) -> None:
+        nonlocal failures
+        async with connected(settings, server, name=name, told=told) as client:
+            failures = 0
+            told(Reach.OK, f"connected to {server.url}")
+            await _while_it_answers(client, session(client))
+
     while True:
         server = known[0]
         known.append(known.pop(0))
         try:
-            async with connected(settings, server, name=name, told=told) as client:
-                failures = 0
-                told(Reach.OK, f"connected to {server.url}")
-                await session(client)
+            # In a task of its own: one that had a group whose member failed stays marked as cancelled (Python 3.11),
+            # and would end with the next loss.
+            await asyncio.create_task(attempt(server))
         except RefusedError as exc:
             told(Reach.UNAUTHORIZED, f"{server.url}: {exc}")
         except LostError as exc:
             told(Reach.UNREACHABLE, f"{server.url}: {exc}")
+        if task.cancelling():  # at the same moment, and the loss was what came out
+            raise asyncio.CancelledError
         failures += 1
         await asyncio.sleep(pause(failures))
 
@@ -116,39 +127,36 @@ async def keep_connected(
 async def connected(
     settings: Settings, server: Server, *, name: str, told: Callable[[Reach, str], None]
 ) -> "AsyncIterator[Client]":
-    """A client of this server. The block is ended by LostError when the connection is lost.
+    """A client of this server. What fails in the block because the connection is lost comes out as LostError.
 
     Raises LostError where it cannot be made, and RefusedError where the server refuses us.
     """
-    import nats.errors
-
-    task = asyncio.current_task()
-    assert task is not None
-    lost: list[str] = []
-    client = await _open(settings, server, name=name, told=told, lost=lost)
-    watching = asyncio.create_task(_watch(client, lost, task))
+    client = await _open(settings, server, name=name, told=told)
     try:
         yield client
-    except asyncio.CancelledError:
-        if lost and task.uncancel() == 0:
-            raise LostError(lost[0]) from None
-        raise
-    except (OSError, TimeoutError, nats.errors.Error, ExceptionGroup) as exc:
-        if _is_loss(exc):
-            raise LostError(f"the connection is lost ({exc})") from exc
-        raise
+    except Exception as exc:
+        reasons = list(_leaves(exc))
+        mistake = next((reason for reason in reasons if not _is_loss(reason)), None)
+        if mistake is not None:
+            raise mistake from None
+        raise LostError(f"the connection is lost ({str(reasons[0]) or type(reasons[0]).__name__})") from exc
     finally:
-        watching.cancel()
         await _close(client)
 
 
+def _leaves(exc: Exception) -> Iterator[Exception]:
+    if isinstance(exc, ExceptionGroup):
+        for one in exc.exceptions:
+            yield from _leaves(one)
+    else:
+        yield exc
+
+
 def _is_loss(exc: Exception) -> bool:
-    """Whether this, or all of this group, is what a lost connection raises."""
+    """Whether a lost connection raises this."""
     import nats.errors
 
-    if isinstance(exc, ExceptionGroup):
-        return exc.split((OSError, TimeoutError, nats.errors.Error, LostError))[1] is None
-    return True
+    return isinstance(exc, OSError | TimeoutError | nats.errors.Error | LostError)
 
 
 async def ask(client: "Client", subject: str, body: bytes = b"", *, seconds: float = _ANSWER_S) -> bytes | None:
@@ -162,9 +170,7 @@ async def ask(client: "Client", subject: str, body: bytes = b"", *, seconds: flo
     return answer.data
 
 
-async def _open(
-    settings: Settings, server: Server, *, name: str, told: Callable[[Reach, str], None], lost: list[str]
-) -> "Client":
+async def _open(settings: Settings, server: Server, *, name: str, told: Callable[[Reach, str], None]) -> "Client":
     import nats.errors
     from nats.aio.client import Client
 
@@ -204,17 +210,21 @@ async def _open(
     return client
 
 
-async def _watch(client: "Client", lost: list[str], task: "asyncio.Task[None]") -> None:
-    """Ask now and then whether the server is there; when it is not, end what `task` does with it."""
-    import nats.errors
+async def _while_it_answers(client: "Client", session: Coroutine[Any, Any, None]) -> None:
+    """Run `session`, until the server is not there any more.
 
-    try:
-        while True:
-            await client.flush(timeout=_ANSWER_S)  # type: ignore[arg-type]
-            await asyncio.sleep(_LOOK_EVERY_S)
-    except (nats.errors.Error, TimeoutError, OSError) as exc:
-        lost.append(f"the connection is lost ({str(exc) or type(exc).__name__})")
-        task.cancel()
+    Two tasks of one group, since both may notice a loss at once.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(_watch(client))
+        tasks.create_task(session).add_done_callback(lambda _: watching.cancel())
+
+
+async def _watch(client: "Client") -> None:
+    """Ask now and then whether the server is there; raises what says that it is not."""
+    while True:
+        await client.flush(timeout=_ANSWER_S)  # type: ignore[arg-type]
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _close(client: "Client") -> None:
