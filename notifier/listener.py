@@ -2,12 +2,16 @@
 
 aiohttp closes what sends no whole request within 15 s, but lets anybody open as many connections as there are file
 descriptors; then neither users nor taps get in. So connections are accepted here, and handed to aiohttp.
+
+All are accepted at once, and handed over some at a time. The kernel's queue has room for 4,096 (net.core.somaxconn; 128
+before Linux 5.4); who finds it full asks again after 1, 2, 4, ... 64 s, so it must not stay full while we are busy.
 """
 
 import asyncio
 import contextlib
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -21,7 +25,8 @@ from zvonok.settings import Address
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 4096
-_ACCEPTED_AT_ONCE: Final = 256
+_HANDED_OVER_AT_ONCE: Final = 64
+"""In one turn of the event loop, some 30 ms of work: a state for who is in already waits no longer than that."""
 _OUT_OF_DESCRIPTORS_PAUSE_S: Final = 0.2
 _COMPLAIN_EVERY_S: Final = 60.0
 _COUNT_ANEW_S: Final = 1.0
@@ -116,7 +121,8 @@ class Listener:
         self._server = runner.server
         self._crowd = crowd
         self._loop = asyncio.get_running_loop()
-        self._making: set[asyncio.Task[None]] = set()
+        self._waiting: deque[tuple[socket.socket, str, Seat]] = deque()
+        self._handing_over: asyncio.Task[None] | None = None
         try:
             self._socket = _listen(address)
         except OSError as exc:
@@ -130,36 +136,44 @@ class Listener:
         self._listen()
 
     def stop(self) -> None:
-        """Accept no more; what was accepted goes on. Twice is harmless."""
+        """Accept no more, and close what waits; what was handed over goes on. Twice is harmless."""
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._socket.close()
             if self._path is not None:
                 Path(self._path).unlink(missing_ok=True)
+        while self._waiting:
+            self._turn_away(*self._waiting.popleft())
 
     def _listen(self) -> None:
         if self._socket.fileno() >= 0:
             self._loop.add_reader(self._socket, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
+        while True:
             try:
                 connection, peer = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
+                break
             except OSError as exc:
                 log.warning("cannot accept a connection: %s", exc.strerror)
                 self._loop.remove_reader(self._socket)
                 self._loop.call_later(_OUT_OF_DESCRIPTORS_PAUSE_S, self._listen)
-                return
+                break
             address = peer[0] if self._path is None else LOCAL
             seat = self._crowd.enter(address, now=self._loop.time())
             if seat is None:
                 connection.close()
-                continue
-            task = self._loop.create_task(self._hand_over(connection, address, seat))
-            self._making.add(task)
-            task.add_done_callback(self._making.discard)
+            else:
+                self._waiting.append((connection, address, seat))
+        if self._waiting and self._handing_over is None:
+            self._handing_over = self._loop.create_task(self._hand_over_all())
+
+    async def _hand_over_all(self) -> None:
+        while self._waiting:
+            some = min(len(self._waiting), _HANDED_OVER_AT_ONCE)
+            await asyncio.gather(*(self._hand_over(*self._waiting.popleft()) for _ in range(some)))
+        self._handing_over = None
 
     async def _hand_over(self, connection: socket.socket, address: str, seat: Seat) -> None:
         connection.setblocking(False)
@@ -167,8 +181,11 @@ class Listener:
             seat.transport, _ = await self._loop.connect_accepted_socket(self._server, connection)
         except OSError as exc:  # gone already
             log.debug("a connection of %s was not made: %s", address, exc)
-            self._crowd.leave(address, seat)
-            connection.close()
+            self._turn_away(connection, address, seat)
+
+    def _turn_away(self, connection: socket.socket, address: str, seat: Seat) -> None:
+        self._crowd.leave(address, seat)
+        connection.close()
 
 
 def _listen(address: Address) -> socket.socket:

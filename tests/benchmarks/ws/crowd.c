@@ -4,11 +4,13 @@
  *   cc -O2 -Wall -o crowd crowd.c intake.c    plays the tap: states into the notifier's intake
  *   cc -O2 -Wall -o crowd crowd.c pbx.c       plays Asterisk: AMI events to the tap
  *   crowd -u HOST:PORT -f FEED_PORT -s SECRET -t TOKENS -n CONNS -a AT_ONCE -r RATE -d SECONDS -p PID[,PID]
+ *         [-w PATIENCE]
  *
  * Opens CONNS WebSockets, AT_ONCE handshakes in flight; the n-th logs in with the n-th line of the file TOKENS, whose
- * user is n. Then it tells of RATE calls a second for SECONDS, each of a random user. Each call's linkedid is the time
- * at which it was meant to be told, so what is told late counts as latency (no coordinated omission). Pings are
- * answered. One line of JSON at the end; the memory of the first PID and the CPU of each are from /proc.
+ * user is n. After PATIENCE seconds (120), or when all are in, it tells of RATE calls a second for SECONDS, each of a
+ * random user. Each call's linkedid is the time at which it was meant to be told, so what is told late counts as latency
+ * (no coordinated omission). Pings are answered. One line of JSON at the end; the memory of the first PID and the CPU of
+ * each are from /proc.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -152,8 +154,8 @@ static int by_size(const void *a, const void *b) { double x = *(double *)a, y = 
 static double at_rank(double rank) { return delivered ? 1000 * latency[(size_t)(rank * (delivered - 1))] : -1; }
 
 int main(int argc, char **argv) {
-    char *users = NULL, *token_file = NULL, *feed_port = "0", *secret = ""; double seconds = 0; int pids[4], watched = 0;
-    for (int o; (o = getopt(argc, argv, "u:f:s:t:n:a:r:d:p:")) != -1;) switch (o) {
+    char *users = NULL, *token_file = NULL, *feed_port = "0", *secret = ""; double seconds = 0, patience = 120; int pids[4], watched = 0;
+    for (int o; (o = getopt(argc, argv, "u:f:s:t:n:a:r:d:w:p:")) != -1;) switch (o) {
         case 'u': users = optarg; break;
         case 'f': feed_port = optarg; break;
         case 's': secret = optarg; break;
@@ -162,6 +164,7 @@ int main(int argc, char **argv) {
         case 'a': at_once = atoi(optarg); break;
         case 'r': rate = atof(optarg); break;
         case 'd': seconds = atof(optarg); break;
+        case 'w': patience = atof(optarg); break;
         case 'p': for (char *p = strtok(optarg, ","); p && watched < 4; p = strtok(NULL, ",")) pids[watched++] = atoi(p); break;
         default: fputs("usage: see the head of crowd.c\n", stderr); return 2;
     }
@@ -179,7 +182,7 @@ int main(int argc, char **argv) {
 
     long rss0 = rss_of(pids[0]); double cpu0 = cpu_of(pids[0]), start = now();
     open_next();
-    while (ready + gone < total && now() - start < 120) { feed_calls(0, 0); pump(100); }
+    while (ready + gone < total && now() - start < patience) { feed_calls(0, 0); pump(100); }
     double connected = now() - start, cpu1 = cpu_of(pids[0]);
     for (double until = now() + (rate > 0 && total >= 1000 ? 3 : 0.2); now() < until;) { feed_calls(0, 0); pump(50); }
     long rss1 = rss_of(pids[0]);

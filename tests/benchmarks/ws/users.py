@@ -99,8 +99,9 @@ def write_tokens(path: Path, users: int, secret: str) -> Path:
 
 
 def run_crowd(crowd: Path, url: str, feed: int, tokens: Path, pids: list[int], **options: float) -> Figures:
-    """What crowd.c says; `options` by their first letters: users (n), at_once (a), rate (r), seconds (d)."""
-    letters = {"users": "-n", "at_once": "-a", "rate": "-r", "seconds": "-d"}
+    """What crowd.c says; `options` by their first letters: users (n), at_once (a), rate (r), seconds (d),
+    patience (w)."""
+    letters = {"users": "-n", "at_once": "-a", "rate": "-r", "seconds": "-d", "patience": "-w"}
     numbers = [word for name, value in options.items() for word in (letters[name], str(value))]
     command = [crowd, "-u", url, "-f", str(feed), "-s", SECRET, "-t", tokens, "-p", ",".join(map(str, pids)), *numbers]
     done = subprocess.run(on_core(1, *command), capture_output=True, text=True, check=False)
