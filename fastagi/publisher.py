@@ -8,6 +8,7 @@ flight at a time; what changes meanwhile goes with the next one.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from http import HTTPStatus
@@ -34,7 +35,7 @@ _MAX_PAUSE: Final = 0.5
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `POST /intake/v1`. `live` names every live call of this PBX, or is null if that is not known."""
+    """The body of `POST /intake/v1`. `live` names every live call of this PBX; null: not known, or just said."""
 
     pbx: str
     run: int
@@ -88,6 +89,7 @@ class Publisher:
         self._run = wall_ms()
         self._seq = 0
         self._boot: str | None = None
+        self._live_said_at = -HEARTBEAT  # monotonic
         self._outbox: dict[str, Call] = {}
         self._past: dict[str, Call] = {}
         self._offered = asyncio.Event()
@@ -137,14 +139,14 @@ class Publisher:
     async def _post(self, session: aiohttp.ClientSession, calls: list[Call]) -> bool:
         """Send `calls`; whether the notifier has dealt with them."""
         self._seq += 1
-        last = len(calls) == self.waiting
+        live = self._live_now() if len(calls) == self.waiting else None
         batch = Batch(
             pbx=self._pbx,
             run=self._run,
             seq=self._seq,
             now=wall_ms(),
             calls=calls,
-            live=self._live() if last and self._boot is not None else None,
+            live=live,
         )
         try:
             async with session.post(self._url, data=msgspec.json.encode(batch), allow_redirects=False) as response:
@@ -154,6 +156,8 @@ class Publisher:
             self._now(Link.UNREACHABLE, "the notifier does not answer (%s); states are kept and sent again", exc)
             return False
         if status == HTTPStatus.OK:
+            if live is not None:
+                self._live_said_at = time.monotonic()
             return self._received(calls, body)
         if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
             return await self._split(session, calls, body)
@@ -162,6 +166,11 @@ class Publisher:
         else:
             self._now(Link.REFUSED, "the notifier answered %s; is ZVONOK_NOTIFIER_URL right?", status)
         return False
+
+    def _live_now(self) -> list[str] | None:
+        """Once in a heartbeat: with each state, on a busy PBX, it would cost both sides more than the states."""
+        due = self._boot is not None and time.monotonic() >= self._live_said_at + HEARTBEAT
+        return self._live() if due else None
 
     def _received(self, calls: list[Call], body: bytes) -> bool:
         try:
@@ -176,6 +185,7 @@ class Publisher:
         self._forget(calls)
         if receipt.boot != self._boot:
             self._boot = receipt.boot
+            self._live_said_at = -HEARTBEAT
             for call in self._known():
                 if call.state is not State.ENDED:
                     self.offer(call)

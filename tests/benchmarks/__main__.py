@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import docs
+from tests.benchmarks.programs import disturbances
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target, report
 
@@ -43,6 +44,7 @@ def main() -> int:
     args = parser.parse_args()
     machine = f"{_machine()}, {datetime.now().astimezone():%-d %B %Y}, size {args.size}"
     print(machine, flush=True)
+    disturbances.clear()
     tables: dict[str, str] = {}
     targets: list[Target] = []
     failed = []
@@ -60,6 +62,10 @@ def main() -> int:
         else:
             tables[name] = printed.getvalue().strip()
     print(f"\n=== targets, load of the machine now {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    if disturbances:
+        taken = f"the host took {max(disturbances):.1%} of the processors at most while one was measured"
+        print(taken)
+        machine += f"; {taken}"
     printed = _Printed()
     with contextlib.redirect_stdout(printed):
         report(targets)

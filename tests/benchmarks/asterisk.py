@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,7 @@ from sql.runner import migrate
 from tests.asterisk.config import TAP_SECRET, Site
 from tests.asterisk.instance import Asterisk, free_port
 from tests.asterisk.lab import asterisk
-from tests.benchmarks.programs import step
+from tests.benchmarks.programs import step, undisturbed
 from tests.benchmarks.sip_watch import watching
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target
@@ -62,7 +63,7 @@ def measure(size: Size) -> list[Target]:
             for number in range(rounds):
                 for extension, name in enumerate(EXTENSIONS, start=1):
                     step(f"{name}, {calls} calls at {RATE}/s, round {number + 1} of {rounds}")
-                    times[name].append(_play(pbx, extension, calls))
+                    times[name].append(undisturbed(partial(_play, pbx, extension, calls)))
     return _told(times)
 
 

@@ -4,11 +4,12 @@ import importlib
 import math
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import docs
+from tests.benchmarks import docs, programs
 from tests.benchmarks.__main__ import PARTS
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target, report
@@ -19,7 +20,10 @@ WITHOUT_PEERS = {"agi", "ami"}
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_runs_and_gives_its_targets(part: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_part_runs_and_gives_its_targets(
+    part: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "STOLEN_AT_MOST", 1.0)  # how fast it is does not matter here
     if shutil.which("cc") is None:
         unavailable("there is no C compiler: apt-get install gcc libc6-dev")
     if part == "asterisk" and (shutil.which("sipp") is None or os.geteuid() != 0):
@@ -29,6 +33,28 @@ def test_a_part_runs_and_gives_its_targets(part: str, capfd: pytest.CaptureFixtu
     assert all(math.isfinite(target.measured) for target in targets)
     assert bool(targets) == (part != "directory")
     assert len(capfd.readouterr().out.splitlines()) > 3
+
+
+def test_what_was_measured_while_the_host_took_processors_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks, pauses = [0] * 8, []
+    monkeypatch.setattr(programs, "_processor_ticks", lambda: list(ticks))
+    monkeypatch.setattr(programs.time, "sleep", pauses.append)
+    monkeypatch.setattr(programs, "disturbances", [])
+
+    def measuring(*stolen: int) -> Callable[[], int]:
+        left = list(stolen)
+
+        def measure() -> int:
+            ticks[0] += 100 - left[0]
+            ticks[7] += left[0]
+            return left.pop(0)
+
+        return measure
+
+    assert programs.undisturbed(measuring(30, 1, 0)) == 1
+    assert programs.undisturbed(measuring(30, 10, 20, 40, 0)) == 10
+    assert programs.disturbances == [0.01, 0.1]
+    assert len(pauses) == 1 + 3
 
 
 def test_the_report_has_a_line_for_each_target_and_the_sum(capsys: pytest.CaptureFixture[str]) -> None:

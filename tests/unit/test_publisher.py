@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from fastagi.publisher import Batch, Link, Publisher, pause
+from fastagi.publisher import HEARTBEAT, Batch, Link, Publisher, pause
 from tests.levels import within
 from zvonok.call import Call, Caller, Line, State
 
@@ -139,6 +140,25 @@ async def test_a_new_boot_gets_live_calls_and_news_before_what_is_over():
         await until(lambda: publisher.waiting == 0)
         assert len({call_id for call_id, _ in intake.calls}) == 1201
         assert [rev for call_id, rev in intake.calls if call_id == "over7"][-1] == 2
+
+
+async def test_live_is_said_once_a_second_however_much_there_is_to_say():
+    intake = Intake()
+    async with publishing(intake, live=["c7"]) as (publisher, _):
+        await until(lambda: intake.batches and intake.batches[-1].live is not None)
+        first, began = len(intake.batches), time.monotonic()
+        for number in range(30):
+            publisher.offer(call(f"c{number}"))
+            await until(lambda: publisher.waiting == 0)
+        assert len(intake.batches) - first >= 30
+        assert sum(b.live is not None for b in intake.batches[first:]) <= 1 + (time.monotonic() - began) / HEARTBEAT
+        before = len(intake.batches)
+        await until(lambda: any(b.live == ["c7"] for b in intake.batches[before:]))
+        intake.boot = "boot-2"
+        publisher.offer(call("new"))
+        before = len(intake.batches)
+        await until(lambda: len(intake.batches) >= before + 3)
+        assert any(b.live == ["c7"] for b in intake.batches[before : before + 3])
 
 
 async def test_live_is_not_claimed_before_it_is_certain():

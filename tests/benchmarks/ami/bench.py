@@ -14,13 +14,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from fastagi.ami_facts import WANTED
 from tests.benchmarks.pbx_stream import END, calls, calls_with_everything
 from tests.benchmarks.peers import peers_python
-from tests.benchmarks.programs import compiled, free_port, on_core, step
+from tests.benchmarks.programs import compiled, free_port, on_core, step, undisturbed
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target
 
@@ -54,7 +55,8 @@ def measure(size: Size, *, peers: Sequence[str] = tuple(SHORTER)) -> list[Target
                 step(f"AMI, {flood}, round {number + 1} of {rounds}")
                 for name, command in clients.items():
                     part = SHORTER.get(name, 1)
-                    found = _flood(flood_program, folder / f"flood-{part}", sizes[part], command)
+                    flooding = partial(_flood, flood_program, folder / f"flood-{part}", sizes[part], command)
+                    found = undisturbed(flooding)
                     if found is None:
                         print(f"{name}: did not take the flood to its end", file=sys.stderr)
                     else:

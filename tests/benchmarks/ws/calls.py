@@ -16,7 +16,7 @@ import psycopg
 
 from demo.postgres import temporary_postgres
 from sql.runner import migrate
-from tests.benchmarks.programs import compiled, step
+from tests.benchmarks.programs import compiled, step, undisturbed
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target
 from tests.benchmarks.ws.users import HERE, SECRET, Figures, run_crowd, write_tokens
@@ -44,10 +44,10 @@ def measure(size: Size) -> list[Target]:
         whole = []
         for number in range(rounds):
             step(f"{users:,} users, {RATE} calls/s, round {number + 1} of {rounds}")
-            whole.append(run(users, RATE, seconds))
+            whole.append(undisturbed(partial(run, users, RATE, seconds)))
         for rate in growing:
             step(f"1,000 users, {rate} calls/s")
-            table.append((1_000, rate, run(1_000, rate, seconds)))
+            table.append((1_000, rate, undisturbed(partial(run, 1_000, rate, seconds))))
     median = {name: statistics.median(one[name] for one in whole) for name in whole[0]}
     table.append((users, RATE, median))
     _table(table)

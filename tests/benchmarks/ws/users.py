@@ -16,10 +16,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from notifier.auth import issue
-from tests.benchmarks.programs import compiled, free_port, on_core, step
+from tests.benchmarks.programs import compiled, free_port, on_core, step, undisturbed
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target
 
@@ -52,11 +53,16 @@ def measure(size: Size) -> list[Target]:
                         (ramps, {"at_once": 64, "rate": RATE, "seconds": seconds}),
                         (storms, {"at_once": users, "rate": 0, "seconds": 0}),
                     ):
-                        with _notifier() if server == OURS else _floor(floor) as (url, intake, pid):
-                            one = run_crowd(crowd, url, intake, tokens, [pid], users=users, **options)
+                        one = undisturbed(partial(_come, server, crowd, floor, tokens, users=users, **options))
                         found.setdefault((server, users), []).append(one)
     _table(ramps, storms)
     return _targets(many, ramps, storms)
+
+
+def _come(server: str, crowd: Path, floor: Path, tokens: Path, **options: float) -> Figures:
+    """A crowd at a fresh server."""
+    with _notifier() if server == OURS else _floor(floor) as (url, intake, pid):
+        return run_crowd(crowd, url, intake, tokens, [pid], **options)
 
 
 def _targets(many: int, ramps: Found, storms: Found) -> list[Target]:
