@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 STOLEN_AT_MOST: Final = 0.02
 _ATTEMPTS: Final = 4
-_PAUSE_S: Final = 15.0
+_PAUSE_S: Final = 10.0
 
 
 def compiled(folder: Path, *sources: Path) -> Path:

@@ -15,11 +15,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.peers import peers_python
-from tests.benchmarks.programs import compiled, free_port, on_core, step, undisturbed
+from tests.benchmarks.programs import compiled, free_port, on_core, step
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target
 
@@ -54,7 +53,7 @@ def measure(size: Size, *, peers: Sequence[str] = PEERS) -> list[Target]:
             step(f"FastAGI, round {number} of {rounds}")
             for name, (port, pid) in servers.items():
                 for load, arguments in loads.items():
-                    found = undisturbed(partial(_load, load_program, port, pid, arguments))
+                    found = _load(load_program, port, pid, arguments)
                     if found is None and name in (FLOOR, OURS):  # a busy moment; a ratio needs both
                         found = _load(load_program, port, pid, arguments)
                     if number and found:
