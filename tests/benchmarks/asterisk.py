@@ -8,6 +8,8 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +49,18 @@ def measure(size: Size) -> list[Target]:
     if shutil.which("sipp") is None:
         raise RuntimeError("SIPp is not installed: sudo make test-tools, or apt install sip-tester")
     times: dict[str, list[list[float]]] = {name: [] for name in EXTENSIONS}
+    with stage() as (pbx, _):
+        play(pbx, len(EXTENSIONS), max(calls // 2, 100))  # every name is remembered from here on
+        for number in range(rounds):
+            for extension, name in enumerate(EXTENSIONS, start=1):
+                step(f"{name}, {calls} calls at {RATE}/s, round {number + 1} of {rounds}")
+                times[name].append(undisturbed(partial(play, pbx, extension, calls)))
+    return _told(times)
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Asterisk, int]]:
+    """An Asterisk with all of Zvonok beside it, and the port of its FastAGI server."""
     with temporary_postgres() as server:
         migrate(server.url())
         with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -59,12 +73,7 @@ def measure(size: Size) -> list[Target]:
             ) as zvonok,
         ):
             wait_in_step(zvonok)
-            _play(pbx, len(EXTENSIONS), max(calls // 2, 100))  # every name is remembered from here on
-            for number in range(rounds):
-                for extension, name in enumerate(EXTENSIONS, start=1):
-                    step(f"{name}, {calls} calls at {RATE}/s, round {number + 1} of {rounds}")
-                    times[name].append(undisturbed(partial(_play, pbx, extension, calls)))
-    return _told(times)
+            yield pbx, agi
 
 
 def _told(times: dict[str, list[list[float]]]) -> list[Target]:
@@ -83,8 +92,18 @@ def _told(times: dict[str, list[list[float]]]) -> list[Target]:
     return [Target("call set-up, announced with a remembered name: added at p99", added, 2, "ms")]
 
 
-def _play(pbx: Asterisk, extension: int, calls: int) -> list[float]:
+def play(pbx: Asterisk, extension: int, calls: int) -> list[float]:
     """Each call's milliseconds from its INVITE to the 180."""
+    with watching(pbx.ports.sip) as passed:
+        place(pbx, extension, calls)
+    found = passed.milliseconds()
+    if len(found) < 0.95 * calls:  # on a busy machine the watcher may miss a packet
+        raise RuntimeError(f"{len(found)} of {calls} calls were seen to ring")
+    return found
+
+
+def place(pbx: Asterisk, extension: int, calls: int) -> None:
+    """So many calls, RATE a second."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scenario = shutil.copy(Path(__file__).with_name("caller.xml"), folder)
@@ -93,13 +112,8 @@ def _play(pbx: Asterisk, extension: int, calls: int) -> list[float]:
         command = ["sipp", f"127.0.0.1:{pbx.ports.sip}", "-sf", scenario, "-inf", callers, "-s", str(extension)]
         command += ["-m", str(calls), "-r", str(RATE), "-nostdin", "-i", "127.0.0.1"]
         command += ["-p", str(free_port()), "-mp", str(free_port())]
-        with watching(pbx.ports.sip) as passed:
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=60 + calls / RATE, check=False
-            )
-        if done.returncode:
-            raise RuntimeError(f"SIPp failed ({done.returncode}): {done.stderr[-500:]}{done.stdout[-1500:]}")
-        found = passed.milliseconds()
-        if len(found) < 0.95 * calls:  # on a busy machine the watcher may miss a packet
-            raise RuntimeError(f"{len(found)} of {calls} calls were seen to ring")
-        return found
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=60 + calls / RATE, check=False
+        )
+    if done.returncode:
+        raise RuntimeError(f"SIPp failed ({done.returncode}): {done.stderr[-500:]}{done.stdout[-1500:]}")

@@ -2,7 +2,8 @@
 
 `storm` and `delivery`: a notifier with 10,000 users; `intake` and `intake-tracker`: AMI flooded; `tap`: the tap on the
 whole way, 100 calls/s. Prints how the samples divide by what was running (each sample counts once), and in which
-functions of ours, and what they call, the process was (a sample counts for each).
+functions of ours, and what they call, the process was (a sample counts for each). `setup` samples nothing: it divides a
+call's set-up by the packets on the wire.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 
+from tests.benchmarks import setup_profile
 from tests.benchmarks.ami import bench as ami
 from tests.benchmarks.peers import peers_python
 from tests.benchmarks.programs import compiled, on_core
@@ -40,13 +42,16 @@ def main() -> int:
         "intake": partial(_intake, []),
         "intake-tracker": partial(_intake, ["tracker"]),
         "tap": _tap,
+        "setup": _setup,
     }
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.profile", description=__doc__)
     parser.add_argument("part", choices=parts)
     with tempfile.TemporaryDirectory(prefix="zvonok-profile-") as name:
         folder = Path(name)
         parts[parser.parse_args().part](folder)
-        _tell((folder / "samples").read_text())
+        samples = folder / "samples"
+        if samples.exists():
+            _tell(samples.read_text())
     return 0
 
 
@@ -97,6 +102,10 @@ def _intake(options: list[str], folder: Path) -> None:
 def _tap(folder: Path) -> None:
     with calls.stage(USERS) as run:
         run(USERS, calls.RATE, 15.0, watch=lambda notifier, tap: _sampled(folder, tap, notifier, USERS, "--gil"))
+
+
+def _setup(folder: Path) -> None:
+    setup_profile.profile()
 
 
 def _tell(samples: str) -> None:

@@ -1,10 +1,10 @@
-"""When SIP packets passed on loopback, by the kernel's clock: SIPp itself counts in ticks of 4 ms. Needs root."""
+"""When packets passed on loopback, by the kernel's clock: SIPp itself counts in ticks of 4 ms. Needs root."""
 
 import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import addressof, create_string_buffer
 
@@ -34,26 +34,33 @@ class Passed:
 
 @contextmanager
 def watching(port: int) -> Iterator[Passed]:
-    """Watch the packets from and to the UDP port `port` as long as the block runs."""
+    """Watch the SIP packets from and to the UDP port `port` as long as the block runs."""
     passed = Passed()
+    with packets(socket.IPPROTO_UDP, port, passed.saw):
+        yield passed
+
+
+@contextmanager
+def packets(protocol: int, port: int, saw: Callable[[bytes, float], None]) -> Iterator[None]:
+    """Give `saw` each IPv4 packet of `protocol` from and to `port`, and when it passed, as long as the block runs."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP)) as sniffer:
-        code = _only_udp(port)
+        code = _only(protocol, port)
         buffer = create_string_buffer(code)
         sniffer.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", len(code) // 8, addressof(buffer)))
         sniffer.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         sniffer.bind(("lo", _ETH_P_IP))
         sniffer.settimeout(0.1)
         over = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(sniffer, passed, over), daemon=True)
+        watcher = threading.Thread(target=_watch, args=(sniffer, saw, over), daemon=True)
         watcher.start()
         try:
-            yield passed
+            yield
         finally:
             over.set()
             watcher.join()
 
 
-def _watch(sniffer: socket.socket, passed: Passed, over: threading.Event) -> None:
+def _watch(sniffer: socket.socket, saw: Callable[[bytes, float], None], over: threading.Event) -> None:
     while not over.is_set():
         try:
             packet, ancillary, _, address = sniffer.recvmsg(65_536, 256)
@@ -64,15 +71,15 @@ def _watch(sniffer: socket.socket, passed: Passed, over: threading.Event) -> Non
         for _, kind, data in ancillary:
             if kind == _SO_TIMESTAMPNS:
                 seconds, nanoseconds = struct.unpack("ll", data)
-                passed.saw(packet, seconds + nanoseconds / 1e9)
+                saw(packet, seconds + nanoseconds / 1e9)
 
 
-def _only_udp(port: int) -> bytes:
-    """A classic BPF program: IPv4, UDP, from or to `port`."""
+def _only(protocol: int, port: int) -> bytes:
+    """A classic BPF program: IPv4, `protocol`, from or to `port`."""
     load_byte, load_half_x, load_x_header, equal, give = 0x30, 0x48, 0xB1, 0x15, 0x06
     program = [
         (load_byte, 0, 0, 9),  # the protocol
-        (equal, 0, 6, socket.IPPROTO_UDP),
+        (equal, 0, 6, protocol),
         (load_x_header, 0, 0, 0),
         (load_half_x, 0, 0, 0),  # from
         (equal, 2, 0, port),

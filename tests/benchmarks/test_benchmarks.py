@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import docs, programs
+from tests.benchmarks import docs, programs, setup_profile
 from tests.benchmarks.__main__ import PARTS
 from tests.benchmarks.size import Size
 from tests.benchmarks.targets import Target, report
@@ -26,13 +26,29 @@ def test_a_part_runs_and_gives_its_targets(
     monkeypatch.setattr(programs, "STOLEN_AT_MOST", 1.0)  # how fast it is does not matter here
     if shutil.which("cc") is None:
         unavailable("there is no C compiler: apt-get install gcc libc6-dev")
-    if part == "asterisk" and (shutil.which("sipp") is None or os.geteuid() != 0):
-        unavailable("call set-up is timed with SIPp and as root: sudo make test-tools")
+    if part == "asterisk":
+        _can_time_calls()
     measure = importlib.import_module(PARTS[part]).measure
     targets: list[Target] = measure(Size.TINY, peers=()) if part in WITHOUT_PEERS else measure(Size.TINY)
     assert all(math.isfinite(target.measured) for target in targets)
     assert bool(targets) == (part != "directory")
     assert len(capfd.readouterr().out.splitlines()) > 3
+
+
+def _can_time_calls() -> None:
+    if shutil.which("sipp") is None or os.geteuid() != 0:
+        unavailable("call set-up is timed with SIPp and as root: sudo make test-tools")
+
+
+def test_a_calls_set_up_is_divided_by_the_packets_on_the_wire(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _can_time_calls()
+    monkeypatch.setattr(programs, "STOLEN_AT_MOST", 1.0)
+    calls = setup_profile.profile(20)
+    assert len(calls) >= 10  # of two that were set up at once it cannot be told whose connection is whose
+    assert all(section > 0 for call in calls for section in call)
+    assert len(capsys.readouterr().out.splitlines()) == 2 + len(setup_profile.SECTIONS) + 1
 
 
 def test_what_was_measured_while_the_host_took_processors_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
