@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks [PART...] [--size tiny|small|medium|full] [--docs]`. A part that cannot run here says what
 is missing, and its targets are not in the sum. Targets are reported, never asserted: a busy machine is no mistake of
-ours. With `--docs` the tables replace those of docs/performance.md.
+ours. With `--docs` the tables replace those of the pages that have marks for them.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
     parser.add_argument("--size", type=Size, default=Size.FULL)
-    parser.add_argument("--docs", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("--docs", action="store_true", help="put the tables into docs/performance.md and scaling.md")
     args = parser.parse_args()
     machine = f"{_machine()}, {datetime.now().astimezone():%-d %B %Y}, size {args.size}"
     print(machine, flush=True)

@@ -1,4 +1,4 @@
-"""Keeps docs/performance.md true: `make bench DOCS=1` puts what a run has printed where a page has a mark for it.
+"""Keeps docs/performance.md and docs/scaling.md true: `make bench DOCS=1` puts its tables where they have marks.
 
 A mark is `<!-- make bench: PART -->` on the line before a code block.
 """
@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-PAGE = Path("docs/performance.md")
 PAGES = Path("docs")
 
 
