@@ -15,8 +15,9 @@ from demo.nats import config, nats_server
 from demo.processes import Children
 from demo.waiting import answers, free_port, listens, wait_for
 from fastagi.fact_link import SOCKET_NAME as FACTS_SOCKET
+from zvonok.address import Address
 from zvonok.errors import ZvonokError
-from zvonok.settings import Address, Settings
+from zvonok.settings import Settings
 
 SERVERS: Final = 3
 _NGINX: Final = """\

@@ -21,8 +21,8 @@ import psycopg
 from demo.calls import Line, RecordedCall, recorded_calls
 from demo.people import DemoUser, find_callers, find_users
 from zvonok import settings as settings_module
+from zvonok.address import Address
 from zvonok.service import setup_logging
-from zvonok.settings import Address
 
 log = logging.getLogger(__name__)
 

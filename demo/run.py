@@ -30,8 +30,9 @@ from notifier.auth import issue
 from notifier.token import login_link
 from sql.runner import migrate
 from zvonok import settings as settings_module
+from zvonok.address import Address
 from zvonok.errors import UsageError, ZvonokError
-from zvonok.settings import Address, Settings
+from zvonok.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATE: Final = Path(os.environ.get("ZVONOK_DEMO_STATE") or ROOT / ".state")

@@ -4,8 +4,8 @@ import socket
 import time
 from typing import Final
 
+from zvonok.address import Address
 from zvonok.errors import ZvonokError
-from zvonok.settings import Address
 
 ROUTE: Final = "health"
 

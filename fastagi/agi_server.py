@@ -28,9 +28,10 @@ from fastagi.agi_session import AGIException, AGIHangup, AGISession, BadRequest,
 from fastagi.directory import Directory
 from fastagi.fact_link import RETRY, SOCKET_NAME, FactSender
 from fastagi.session_tally import SessionTally
+from zvonok.address import Address
 from zvonok.errors import UsageError, ZvonokError
 from zvonok.service import mask_text, reload_log_level, sd_notify, setup_logging, watchdog_interval
-from zvonok.settings import Address, load
+from zvonok.settings import load
 
 log = logging.getLogger(__name__)
 

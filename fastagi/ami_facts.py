@@ -5,11 +5,10 @@ say Dial (Begin, End), Bridge (Link, Unlink), Newstate and Transfer, with less i
 The spelling of headers is that of Asterisk's `manager` documentation; where versions differ, both are tried.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from fastagi.ami_wire import Headers as Block
+from fastagi.ami_channel import MAX_TEXT, Headers, Keys, channel_of, text_of
 from fastagi.ami_wire import Message, every_value
 from fastagi.facts import (
     AgentCalled,
@@ -36,14 +35,21 @@ from fastagi.facts import (
     Unparked,
 )
 
-Headers = Mapping[str, str]
 UP: Final = 6
-MAX_TEXT: Final = 256
-"""Longest text taken from a header; what is longer is cut (a caller's name of 10 KB is an attack, not a name)."""
-
-_ABSENT: Final = frozenset({"", "<unknown>", "<none>", "(null)"})
 _STATES: Final = {"Down": 0, "Rsrvd": 1, "OffHook": 2, "Dialing": 3, "Ring": 4, "Ringing": 5, "Up": 6, "Busy": 7}
 _HOLDING: Final = "holding_bridge"
+
+_DEST: Final = Keys("Dest")
+_TRANSFERER: Final = Keys("Transferer")
+_TRANSFEREE: Final = Keys("Transferee")
+_FIRST: Final = Keys("OrigTransferer")
+_SECOND: Final = Keys("SecondTransferer")
+_TARGET: Final = Keys("TransferTarget")
+_PICKUP_TARGET: Final = Keys("Target")
+_PARKEE: Final = Keys("Parkee")
+_RETRIEVER: Final = Keys("Retriever")
+_ONE: Final = Keys("LocalOne")
+_TWO: Final = Keys("LocalTwo")
 
 
 def translate(message: Message) -> tuple[AmiFact, ...]:
@@ -64,14 +70,14 @@ def listed(rows: Iterable[Message], statuses: Iterable[Message] = ()) -> tuple[L
     return tuple(
         ListedChannel(
             channel=channel,
-            application=_text(row.headers, "Application"),
+            application=text_of(row.headers, "Application"),
             queue=_queue(row.headers),
-            bridge_id=_text(row.headers, "BridgeId"),
+            bridge_id=text_of(row.headers, "BridgeId"),
             dial_string=dialled.get(channel.uniqueid),
             duration_ms=_duration_ms(row.headers.get("Duration", "")),
         )
         for row in rows
-        if (channel := _channel(row.headers)) is not None
+        if (channel := channel_of(row.headers)) is not None
     )
 
 
@@ -80,13 +86,6 @@ def pbx_started(core_status: Message) -> PbxStarted | None:
     date = core_status.headers.get("CoreStartupDate", "")
     clock = core_status.headers.get("CoreStartupTime", "")
     return PbxStarted(started=f"{date} {clock}".strip()[:MAX_TEXT]) if date or clock else None
-
-
-def _text(headers: Headers, key: str) -> str | None:
-    value = headers.get(key)
-    if value is None or value in _ABSENT:
-        return None
-    return value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
 
 
 def _queue(headers: Headers) -> str | None:
@@ -106,108 +105,13 @@ def _duration_ms(text: str) -> int:
     return seconds * 1000
 
 
-_LINE: Final = r"[^\r]*+"
-_VALUE: Final = rf"([^\r]{{0,{MAX_TEXT}}}+)"
-_DIGITS: Final = {str(digit): digit for digit in range(10)}
-
-
-class _Keys:
-    """The headers of a channel's snapshot under one prefix, such as Dest or TransferTarget.
-
-    `snapshot` matches them all from `start` on as Asterisk 12 and later write them; what it does not match is looked
-    up header by header, which takes twice as long.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        self.start = f"\r\n{prefix}Channel: "
-        lines = {
-            "Channel": _VALUE,
-            "ChannelState": "([0-9])",
-            "ChannelStateDesc": _LINE,
-            "CallerIDNum": _VALUE,
-            "CallerIDName": _VALUE,
-            "ConnectedLineNum": _VALUE,
-            "ConnectedLineName": _VALUE,
-            "Language": _LINE,
-            "AccountCode": _LINE,
-            "Context": _LINE,
-            "Exten": _VALUE,
-            "Priority": _LINE,
-            "Uniqueid": rf"([^\r]{{1,{MAX_TEXT}}}+)",
-            "Linkedid": _VALUE,
-        }
-        self.snapshot = re.compile(
-            "".join(rf"\r\n{prefix}{key}: {value}" for key, value in lines.items()) + r"(?=\r\n|\Z)"
-        )
-        self.uniqueid = prefix + "Uniqueid"
-        self.unique_id = prefix + "UniqueID"
-        self.linkedid = prefix + "Linkedid"
-        self.name = prefix + "Channel"
-        self.state = prefix + "ChannelState"
-        self.caller_number = prefix + "CallerIDNum"
-        self.caller_name = prefix + "CallerIDName"
-        self.connected_number = prefix + "ConnectedLineNum"
-        self.connected_name = prefix + "ConnectedLineName"
-        self.exten = prefix + "Exten"
-
-
-_PLAIN: Final = _Keys("")
-_DEST: Final = _Keys("Dest")
-_TRANSFERER: Final = _Keys("Transferer")
-_TRANSFEREE: Final = _Keys("Transferee")
-_FIRST: Final = _Keys("OrigTransferer")
-_SECOND: Final = _Keys("SecondTransferer")
-_TARGET: Final = _Keys("TransferTarget")
-_PICKUP_TARGET: Final = _Keys("Target")
-_PARKEE: Final = _Keys("Parkee")
-_RETRIEVER: Final = _Keys("Retriever")
-_ONE: Final = _Keys("LocalOne")
-_TWO: Final = _Keys("LocalTwo")
-
-
-def _channel(headers: Headers, keys: _Keys = _PLAIN) -> Channel | None:
-    if isinstance(headers, Block):
-        found = keys.snapshot.match(headers.text, headers.text.find(keys.start))
-        if found is not None:
-            name, state, number, who, other, whom, exten, uniqueid, linkedid = found.groups()
-            return Channel(
-                uniqueid=uniqueid,
-                linkedid=None if linkedid in _ABSENT else linkedid,
-                name=None if name in _ABSENT else name,
-                state=_DIGITS[state],
-                caller_number=None if number in _ABSENT else number,
-                caller_name=None if who in _ABSENT else who,
-                connected_number=None if other in _ABSENT else other,
-                connected_name=None if whom in _ABSENT else whom,
-                exten=None if exten in _ABSENT else exten,
-            )
-    return _channel_by_headers(headers, keys)
-
-
-def _channel_by_headers(headers: Headers, keys: _Keys) -> Channel | None:
-    uniqueid = headers.get(keys.uniqueid) or headers.get(keys.unique_id)
-    if not uniqueid or len(uniqueid) > MAX_TEXT:
-        return None
-    return Channel(
-        uniqueid=uniqueid,
-        linkedid=_text(headers, keys.linkedid),
-        name=_text(headers, keys.name),
-        state=_DIGITS.get(headers.get(keys.state, "")),
-        caller_number=_text(headers, keys.caller_number),
-        caller_name=_text(headers, keys.caller_name),
-        connected_number=_text(headers, keys.connected_number),
-        connected_name=_text(headers, keys.connected_name),
-        exten=_text(headers, keys.exten),
-    )
-
-
 def _new_channel(headers: Headers) -> tuple[AmiFact, ...]:
-    channel = _channel(headers)
+    channel = channel_of(headers)
     return (ChannelNew(channel=channel),) if channel else ()
 
 
 def _changed(headers: Headers) -> tuple[AmiFact, ...]:
-    channel = _channel(headers)
+    channel = channel_of(headers)
     if channel is None:
         return ()
     if channel.state is None and headers.get("State") in _STATES:  # Asterisk 1.4
@@ -216,12 +120,12 @@ def _changed(headers: Headers) -> tuple[AmiFact, ...]:
 
 
 def _dial_state(headers: Headers) -> tuple[AmiFact, ...]:
-    channel = _channel(headers, _DEST)
+    channel = channel_of(headers, _DEST)
     return (ChannelChanged(channel=channel),) if channel else ()
 
 
 def _answer(headers: Headers) -> tuple[AmiFact, ...]:
-    channel = _channel(headers)
+    channel = channel_of(headers)
     if channel is None:
         return ()
     return (
@@ -232,12 +136,12 @@ def _answer(headers: Headers) -> tuple[AmiFact, ...]:
 
 
 def _rename(headers: Headers) -> tuple[AmiFact, ...]:
-    uniqueid, name = _text(headers, "Uniqueid"), _text(headers, "Newname")
+    uniqueid, name = text_of(headers, "Uniqueid"), text_of(headers, "Newname")
     return (Renamed(uniqueid=uniqueid, name=name),) if uniqueid and name else ()
 
 
 def _hangup(headers: Headers) -> tuple[AmiFact, ...]:
-    channel = _channel(headers)
+    channel = channel_of(headers)
     cause = headers.get("Cause", "")
     if channel is None:
         return ()
@@ -245,56 +149,58 @@ def _hangup(headers: Headers) -> tuple[AmiFact, ...]:
 
 
 def _dial_begin(headers: Headers) -> tuple[AmiFact, ...]:
-    dest = _channel(headers, _DEST)
+    dest = channel_of(headers, _DEST)
     if dest is None:
         return ()
-    return (DialBegan(source=_channel(headers), dest=dest, dial_string=_text(headers, "DialString")),)
+    return (DialBegan(source=channel_of(headers), dest=dest, dial_string=text_of(headers, "DialString")),)
 
 
 def _dial_end(headers: Headers) -> tuple[AmiFact, ...]:
-    dest = _channel(headers, _DEST)
+    dest = channel_of(headers, _DEST)
     status = headers.get("DialStatus")
     if dest is None or not status:
         return ()
-    return (DialEnded(source=_channel(headers), dest=dest, status=status.upper(), forward=_text(headers, "Forward")),)
+    return (
+        DialEnded(source=channel_of(headers), dest=dest, status=status.upper(), forward=text_of(headers, "Forward")),
+    )
 
 
 def _old_dial(headers: Headers) -> tuple[AmiFact, ...]:
     """Dial: 1.6 to 11 with SubEvent, 1.4 without; `Destination` names the called channel."""
-    uniqueid = _text(headers, "UniqueID") or _text(headers, "Uniqueid") or _text(headers, "SrcUniqueID")
+    uniqueid = text_of(headers, "UniqueID") or text_of(headers, "Uniqueid") or text_of(headers, "SrcUniqueID")
     if headers.get("SubEvent") == "End":
         status = headers.get("DialStatus")
         if not uniqueid or not status:
             return ()
-        caller = Channel(uniqueid=uniqueid, name=_text(headers, "Channel"))
+        caller = Channel(uniqueid=uniqueid, name=text_of(headers, "Channel"))
         return (DialEnded(source=caller, dest=None, status=status.upper()),)
-    dest_id = _text(headers, "DestUniqueID") or _text(headers, "DestUniqueid")
+    dest_id = text_of(headers, "DestUniqueID") or text_of(headers, "DestUniqueid")
     if not dest_id:
         return ()
-    number, name = _text(headers, "CallerIDNum") or _text(headers, "CallerID"), _text(headers, "CallerIDName")
+    number, name = text_of(headers, "CallerIDNum") or text_of(headers, "CallerID"), text_of(headers, "CallerIDName")
     source: Channel | None = None
     if uniqueid:
-        channel = _text(headers, "Channel") or _text(headers, "Source")
+        channel = text_of(headers, "Channel") or text_of(headers, "Source")
         source = Channel(uniqueid=uniqueid, name=channel, caller_number=number, caller_name=name)
-    dest = Channel(uniqueid=dest_id, name=_text(headers, "Destination"), connected_number=number, connected_name=name)
-    return (DialBegan(source=source, dest=dest, dial_string=_text(headers, "Dialstring")),)
+    dest = Channel(uniqueid=dest_id, name=text_of(headers, "Destination"), connected_number=number, connected_name=name)
+    return (DialBegan(source=source, dest=dest, dial_string=text_of(headers, "Dialstring")),)
 
 
 def _bridge_enter(headers: Headers) -> tuple[AmiFact, ...]:
-    channel, bridge = _channel(headers), _text(headers, "BridgeUniqueid")
+    channel, bridge = channel_of(headers), text_of(headers, "BridgeUniqueid")
     if channel is None or bridge is None:
         return ()
     holding = headers.get("BridgeTechnology") == _HOLDING
-    return (BridgeEntered(channel=channel, bridge_id=bridge, swap=_text(headers, "SwapUniqueid"), holding=holding),)
+    return (BridgeEntered(channel=channel, bridge_id=bridge, swap=text_of(headers, "SwapUniqueid"), holding=holding),)
 
 
 def _bridge_leave(headers: Headers) -> tuple[AmiFact, ...]:
-    channel, bridge = _channel(headers), _text(headers, "BridgeUniqueid")
+    channel, bridge = channel_of(headers), text_of(headers, "BridgeUniqueid")
     return (BridgeLeft(channel=channel, bridge_id=bridge),) if channel and bridge else ()
 
 
 def _bridge_merge(headers: Headers) -> tuple[AmiFact, ...]:
-    source, target = _text(headers, "FromBridgeUniqueid"), _text(headers, "ToBridgeUniqueid")
+    source, target = text_of(headers, "FromBridgeUniqueid"), text_of(headers, "ToBridgeUniqueid")
     return (BridgesMerged(from_bridge_id=source, to_bridge_id=target),) if source and target else ()
 
 
@@ -303,11 +209,11 @@ def _old_bridge(headers: Headers) -> tuple[AmiFact, ...]:
 
 
 def _ends(headers: Headers) -> tuple[Channel, Channel, str] | None:
-    one, two = _text(headers, "Uniqueid1"), _text(headers, "Uniqueid2")
+    one, two = text_of(headers, "Uniqueid1"), text_of(headers, "Uniqueid2")
     if not one or not two:
         return None
-    first = Channel(uniqueid=one, name=_text(headers, "Channel1"))
-    second = Channel(uniqueid=two, name=_text(headers, "Channel2"))
+    first = Channel(uniqueid=one, name=text_of(headers, "Channel1"))
+    second = Channel(uniqueid=two, name=text_of(headers, "Channel2"))
     return first, second, "link:" + ":".join(sorted((one, two)))
 
 
@@ -328,75 +234,75 @@ def _unlink(headers: Headers) -> tuple[AmiFact, ...]:
 
 
 def _locals(headers: Headers) -> tuple[AmiFact, ...]:
-    one, two = _channel(headers, _ONE), _channel(headers, _TWO)
+    one, two = channel_of(headers, _ONE), channel_of(headers, _TWO)
     return (LocalsPaired(one=one, two=two),) if one and two else ()
 
 
 def _blind_transfer(headers: Headers) -> tuple[AmiFact, ...]:
-    transferer = _channel(headers, _TRANSFERER)
+    transferer = channel_of(headers, _TRANSFERER)
     if transferer is None or headers.get("Result", "Success") != "Success":
         return ()
-    transferee = _channel(headers, _TRANSFEREE)
-    return (BlindTransferred(transferer=transferer, transferee=transferee, extension=_text(headers, "Extension")),)
+    transferee = channel_of(headers, _TRANSFEREE)
+    return (BlindTransferred(transferer=transferer, transferee=transferee, extension=text_of(headers, "Extension")),)
 
 
 def _attended_transfer(headers: Headers) -> tuple[AmiFact, ...]:
-    first, second = _channel(headers, _FIRST), _channel(headers, _SECOND)
+    first, second = channel_of(headers, _FIRST), channel_of(headers, _SECOND)
     if first is None or second is None or headers.get("Result", "Success") != "Success":
         return ()
     return (
         AttendedTransferred(
             first=first,
             second=second,
-            transferee=_channel(headers, _TRANSFEREE),
-            target=_channel(headers, _TARGET),
+            transferee=channel_of(headers, _TRANSFEREE),
+            target=channel_of(headers, _TARGET),
             dest_type=headers.get("DestType", ""),
-            dest_app=_text(headers, "DestApp"),
+            dest_app=text_of(headers, "DestApp"),
         ),
     )
 
 
 def _old_transfer(headers: Headers) -> tuple[AmiFact, ...]:
     """Transfer: 1.6 to 11, from chan_sip. `Uniqueid` is the transferer's, `TargetUniqueid` the other party's."""
-    uniqueid, target = _text(headers, "Uniqueid"), _text(headers, "TargetUniqueid")
+    uniqueid, target = text_of(headers, "Uniqueid"), text_of(headers, "TargetUniqueid")
     if not uniqueid:
         return ()
-    transferer = Channel(uniqueid=uniqueid, name=_text(headers, "Channel"))
-    other = Channel(uniqueid=target, name=_text(headers, "TargetChannel")) if target else None
+    transferer = Channel(uniqueid=uniqueid, name=text_of(headers, "Channel"))
+    other = Channel(uniqueid=target, name=text_of(headers, "TargetChannel")) if target else None
     if headers.get("TransferType") != "Blind":
         return (AttendedTransferred(first=transferer, second=transferer, dest_type="Bridge"),)
-    return (BlindTransferred(transferer=transferer, transferee=other, extension=_text(headers, "TransferExten")),)
+    return (BlindTransferred(transferer=transferer, transferee=other, extension=text_of(headers, "TransferExten")),)
 
 
 def _pickup(headers: Headers) -> tuple[AmiFact, ...]:
-    picker, target = _channel(headers), _channel(headers, _PICKUP_TARGET)
+    picker, target = channel_of(headers), channel_of(headers, _PICKUP_TARGET)
     return (PickedUp(picker=picker, target=target),) if picker and target else ()
 
 
 def _parked(headers: Headers) -> tuple[AmiFact, ...]:
-    parkee = _channel(headers, _PARKEE) or _channel(headers)
+    parkee = channel_of(headers, _PARKEE) or channel_of(headers)
     if parkee is None:
         return ()
-    return (Parked(parkee=parkee, parker_dial_string=_text(headers, "ParkerDialString")),)
+    return (Parked(parkee=parkee, parker_dial_string=text_of(headers, "ParkerDialString")),)
 
 
 def _unparked(headers: Headers) -> tuple[AmiFact, ...]:
-    parkee, retriever = _channel(headers, _PARKEE), _channel(headers, _RETRIEVER)
+    parkee, retriever = channel_of(headers, _PARKEE), channel_of(headers, _RETRIEVER)
     return (Unparked(parkee=parkee, retriever=retriever),) if parkee and retriever else ()
 
 
 def _joined(headers: Headers) -> tuple[AmiFact, ...]:
-    channel, queue = _channel(headers), _text(headers, "Queue")
+    channel, queue = channel_of(headers), text_of(headers, "Queue")
     return (QueueJoined(channel=channel, queue=queue),) if channel and queue else ()
 
 
 def _left(headers: Headers) -> tuple[AmiFact, ...]:
-    channel, queue = _channel(headers), _text(headers, "Queue")
+    channel, queue = channel_of(headers), text_of(headers, "Queue")
     return (QueueLeft(channel=channel, queue=queue),) if channel and queue else ()
 
 
 def _agent_called(headers: Headers) -> tuple[AmiFact, ...]:
-    dest, queue = _channel(headers, _DEST), _text(headers, "Queue")
+    dest, queue = channel_of(headers, _DEST), text_of(headers, "Queue")
     return (AgentCalled(dest=dest, queue=queue),) if dest and queue else ()
 
 

@@ -11,8 +11,9 @@ from fastagi.ami_asker import TIMEOUT, AmiAsker, AmiSilenceError
 from fastagi.ami_wire import NotAmi
 from fastagi.journal import MAX_BYTES
 from fastagi.tap_control import SOCKET_NAME
+from zvonok.address import Address
 from zvonok.check import Finding, Level
-from zvonok.settings import Address, Settings
+from zvonok.settings import Settings
 
 PART: Final = "pbx"
 DIALPLAN_TIMEOUT: Final = 15.0  # a big dialplan has tens of thousands of lines

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from fastagi.ami_wire import Message
+from zvonok.address import Address, parse_address
 from zvonok.check import Finding, Level
-from zvonok.settings import Address, parse_address
 
 PART: Final = "pbx"
 CONTEXT: Final = "zvonok"

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import msgspec
 
+from zvonok.address import parse_address
 from zvonok.call import Call, State, newer, wall_ms
 from zvonok.service import mask_text
-from zvonok.settings import Settings, parse_address
+from zvonok.settings import Settings
 
 if TYPE_CHECKING:
     from fastagi.publisher_nats import ClusterPublisher

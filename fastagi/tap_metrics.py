@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from zvonok.address import Address
 from zvonok.call import Call
 from zvonok.errors import ZvonokError
 from zvonok.http_server import ServerLog, hide_versions
-from zvonok.settings import Address
 from zvonok.watchers import may_watch
 
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

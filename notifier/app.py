@@ -27,12 +27,13 @@ from notifier.roll_call import RollCall
 from notifier.session import Desk, Session
 from notifier.status import PBXStatus, Status
 from notifier.testcalls import Order, TestCalls
+from zvonok.address import Address
 from zvonok.call import wall_ms
 from zvonok.cli import package_version
 from zvonok.database import async_pool
 from zvonok.http_server import ServerLog, hide_versions
 from zvonok.service import run_until_signalled, sd_notify, setup_logging
-from zvonok.settings import Address, Settings, load
+from zvonok.settings import Settings, load
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,10 @@ import aiohttp
 import msgspec
 
 from notifier.status import Status
+from zvonok.address import Address, parse_address
 from zvonok.check import Finding, Level
 from zvonok.cli import package_version
-from zvonok.settings import Address, Settings, parse_address
+from zvonok.settings import Settings
 
 PART: Final = "notifier"
 CLOCK_WARNING_MS: Final = 1_000

@@ -19,8 +19,8 @@ from typing import Final
 from aiohttp import web
 
 from notifier.addresses import LOCAL, counted_as
+from zvonok.address import Address
 from zvonok.errors import ZvonokError
-from zvonok.settings import Address
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ import msgspec
 
 from notifier.testcalls import Order, Step
 from notifier.token import _user_id
+from zvonok.address import parse_address
 from zvonok.cli import plain
 from zvonok.errors import ZvonokError
-from zvonok.settings import Settings, load, parse_address
+from zvonok.settings import Settings, load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,9 @@ import argparse
 import sys
 
 from notifier.auth import issue
+from zvonok.address import Address
 from zvonok.errors import UsageError
-from zvonok.settings import Address, load
+from zvonok.settings import load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from tests.levels import within
-from zvonok.settings import Address
+from zvonok.address import Address
 
 
 def request(

@@ -11,7 +11,7 @@ from pathlib import Path
 from fastagi.fact_link import SOCKET_NAME
 from tests.agi_peer import connected, request
 from tests.levels import within
-from zvonok.settings import Address
+from zvonok.address import Address
 
 
 class Fastagi:

@@ -17,8 +17,9 @@ from notifier.app import Notifier
 from notifier.limits import Limits
 from tests.levels import within
 from tests.notifiers import AUTH_SECRET, INTAKE_SECRET, token
+from zvonok.address import Address
 from zvonok.call import Call, Caller, End, Line, Reason, State, wall_ms
-from zvonok.settings import Address, Settings
+from zvonok.settings import Settings
 
 __all__ = ["AUTH_SECRET", "INTAKE_SECRET", "Browser", "Server", "a_call", "ended", "running", "settings", "token"]
 

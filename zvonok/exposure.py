@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from zvonok.address import Address
 from zvonok.check import Finding, Level
-from zvonok.settings import ENV_FILE, Address, Settings
+from zvonok.settings import ENV_FILE, Settings
 
 PART: Final = "security"
 MIN_AMI_SECRET: Final = 16

@@ -16,8 +16,9 @@ from tests.asterisk.instance import Asterisk
 from tests.asterisk.lab import VERSIONS, asterisk, office
 from tests.asterisk.phones import Phone
 from tests.levels import within
+from zvonok.address import Address
 from zvonok.check import Finding, Level
-from zvonok.settings import Address, Settings
+from zvonok.settings import Settings
 
 
 def settings(pbx: Asterisk, **changes: object) -> Settings:

@@ -27,7 +27,7 @@ from tests.faults.phones import Outcome, PhoneCall, Phones
 from tests.faults.stage import fill, history
 from tests.installation import Zvonok, free_port, in_step
 from tests.levels import within
-from zvonok.settings import Address
+from zvonok.address import Address
 
 SIDES: Final = (0, 1)
 _PBX_SECRET: Final = "secret of the stand-in PBX"

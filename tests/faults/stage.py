@@ -25,7 +25,7 @@ from tests.faults.phones import Phones
 from tests.faults.test_directory_faults import freeze
 from tests.installation import Zvonok, free_port, in_step, running_zvonok
 from tests.levels import within
-from zvonok.settings import Address
+from zvonok.address import Address
 
 _PBX_SECRET: Final = "secret of the stand-in PBX"
 _DEALERS: Final = 20

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from zvonok.address import Address
 from zvonok.check import Level
 from zvonok.exposure import findings
-from zvonok.settings import Address, Settings
+from zvonok.settings import Settings
 
 SECRET = "0123456789abcdef" * 4
 

@@ -22,7 +22,7 @@ from tests.agi_peer import connected, request
 from tests.installation import Zvonok, free_port, in_step, running_zvonok
 from tests.levels import within
 from tests.notifiers import AUTH_SECRET, INTAKE_SECRET, token
-from zvonok.settings import Address, parse_address
+from zvonok.address import Address, parse_address
 
 DEALER, STRANGER, CALLED, OFFICE = "79161234567", "84957654321", "89271390907", "74951112233"
 NUMBERS = (DEALER, STRANGER, CALLED, OFFICE)

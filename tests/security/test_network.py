@@ -19,7 +19,7 @@ from tests.agi_peer import AgiPeer, request
 from tests.levels import within
 from tests.notifier_server import Server, running, token
 from tests.security.strangers import Strangers, read, strangers
-from zvonok.settings import Address
+from zvonok.address import Address
 
 EVERYWHERE = Address("0.0.0.0", 0)
 TOKEN = "metrics-token-of-the-tests-0123456789"

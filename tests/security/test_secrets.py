@@ -7,7 +7,7 @@ import pytest
 from fastagi.tap_metrics import TapMetrics, serve_metrics
 from tests.installation import free_port
 from tests.notifier_server import INTAKE_SECRET, running
-from zvonok.settings import Address
+from zvonok.address import Address
 
 METRICS_TOKEN = "metrics-token-of-the-tests-0123456789"
 

@@ -9,7 +9,7 @@ import pytest
 from fastagi.tap_metrics import TapMetrics, serve_metrics
 from tests.notifier_server import running
 from tests.security.strangers import read
-from zvonok.settings import Address
+from zvonok.address import Address
 
 _TELLING = re.compile(r"aiohttp|python|cpython|asyncio|\bserver: (?!zvonok\b)", re.IGNORECASE)
 REQUESTS = {

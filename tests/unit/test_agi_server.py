@@ -15,8 +15,8 @@ from fastagi.agi_server import AgiServer, Route
 from fastagi.agi_session import AGISession
 from tests.agi_peer import connected, request
 from tests.levels import within
+from zvonok.address import Address
 from zvonok.errors import UsageError, ZvonokError
-from zvonok.settings import Address
 
 LOOPBACK = Address("127.0.0.1", 0)
 

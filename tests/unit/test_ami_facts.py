@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastagi.ami_facts import MAX_TEXT, WANTED, listed, pbx_started, translate
+from fastagi.ami_channel import MAX_TEXT
+from fastagi.ami_facts import WANTED, listed, pbx_started, translate
 from fastagi.ami_wire import Headers, Message
 from fastagi.facts import (
     AttendedTransferred,

@@ -11,9 +11,9 @@ from fastagi.ami_rights import AmiRights
 from fastagi.ami_wire import Message
 from fastagi.facts import Channel, ListedChannel
 from fastagi.tap_control import Standing, WhyAnswer
+from zvonok.address import Address
 from zvonok.check import Finding, Level
 from zvonok.cli import package_version
-from zvonok.settings import Address
 
 NOW = 1_800_000_000.0
 WELL = Standing(

@@ -19,6 +19,7 @@ PURE = (
         "restoring",
         "tracker",
         "ami_wire",
+        "ami_channel",
         "ami_facts",
         "known_calls",
     ),

@@ -11,7 +11,7 @@ from aiohttp import web
 from notifier import listener
 from notifier.listener import Crowd, Listener
 from tests.levels import within
-from zvonok.settings import Address
+from zvonok.address import Address
 
 MANY = 5 * listener._HANDED_OVER_AT_ONCE
 

@@ -12,8 +12,9 @@ import pytest
 from notifier.app import Notifier
 from notifier.check import findings, judge
 from notifier.status import PBXStatus, Status
+from zvonok.address import Address
 from zvonok.check import Finding, Level
-from zvonok.settings import Address, Settings
+from zvonok.settings import Settings
 
 SECRET = "intake-" + "x" * 32
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zvonok.address import Address, parse_address
 from zvonok.cluster.connection import servers
 from zvonok.errors import SettingsError
-from zvonok.settings import PREFIX, SECRETS, Address, Settings, load, names, parse_address
+from zvonok.settings import PREFIX, SECRETS, Settings, load, names
 
 SECRET = "s3cr3t-" + "xyz" * 14
 

@@ -10,8 +10,8 @@ from notifier.auth import Verifier
 from notifier.token import login_link
 from tests.levels import within
 from tests.notifier_server import AUTH_SECRET, INTAKE_SECRET, Server, running, settings
+from zvonok.address import Address
 from zvonok.cli import main
-from zvonok.settings import Address
 
 
 @pytest.fixture

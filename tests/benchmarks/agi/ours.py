@@ -12,8 +12,8 @@ from pathlib import Path
 from fastagi.agi_server import AgiServer
 from fastagi.announce import ROUTE, Announcer
 from fastagi.fact_link import FactSender
+from zvonok.address import Address
 from zvonok.call import Caller, Kind
-from zvonok.settings import Address
 
 if __name__ == "__main__":
     who = Caller(number="+79271390907", name="Иванов Иван", kind=Kind.DEALER, id=1, company="ООО Ромашка", matches=1)
