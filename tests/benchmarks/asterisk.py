@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from socket import SOCK_DGRAM
 
 import psycopg
 
@@ -111,9 +112,12 @@ def place(pbx: Asterisk, extension: int, calls: int) -> None:
         callers.write_text("SEQUENTIAL\n" + "".join(f"{n:02}\n" for n in range(100)))
         command = ["sipp", f"127.0.0.1:{pbx.ports.sip}", "-sf", scenario, "-inf", callers, "-s", str(extension)]
         command += ["-m", str(calls), "-r", str(RATE), "-nostdin", "-i", "127.0.0.1"]
-        command += ["-p", str(free_port()), "-mp", str(free_port())]
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=60 + calls / RATE, check=False
-        )
+        for _ in range(3):
+            ports = ["-p", str(free_port(SOCK_DGRAM)), "-mp", str(free_port(SOCK_DGRAM))]
+            done = subprocess.run(
+                [*command, *ports], cwd=folder, capture_output=True, text=True, timeout=60 + calls / RATE, check=False
+            )
+            if "Address already in use" not in done.stderr:  # else somebody took the port in between
+                break
     if done.returncode:
         raise RuntimeError(f"SIPp failed ({done.returncode}): {done.stderr[-500:]}{done.stdout[-1500:]}")
