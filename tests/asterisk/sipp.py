@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from socket import SOCK_DGRAM
 
 from tests.asterisk.instance import free_port
 from tests.levels import unavailable, within
@@ -39,7 +40,7 @@ async def sipp(
     with tempfile.TemporaryDirectory(prefix="zvonok-sipp-") as folder:
         errors = Path(folder) / "errors"
         words = [word for key, value in keys.items() for word in ("-key", key, value)]
-        local = ["-i", "127.0.0.1", "-p", str(port or free_port()), "-mp", str(free_port())]
+        local = ["-i", "127.0.0.1", "-p", str(port or free_port(SOCK_DGRAM)), "-mp", str(free_port(SOCK_DGRAM))]
         run = ["-m", "1", "-aa", "-d", str(pause_ms), "-nostdin", "-trace_err", "-error_file", str(errors)]
         process = await asyncio.create_subprocess_exec(
             *("sipp", f"127.0.0.1:{sip_port}", "-sf", str(SCENARIOS / f"{name}.xml"), *words, *local, *run),
