@@ -182,6 +182,9 @@ class Listener:
         except OSError as exc:  # gone already
             log.debug("a connection of %s was not made: %s", address, exc)
             self._turn_away(connection, address, seat)
+        except Exception:  # whatever became of this one, others are waiting
+            log.exception("a connection of %s was not made", address)
+            self._turn_away(connection, address, seat)
 
     def _turn_away(self, connection: socket.socket, address: str, seat: Seat) -> None:
         self._crowd.leave(address, seat)

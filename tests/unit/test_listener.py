@@ -76,3 +76,25 @@ async def test_who_still_waits_when_it_stops_is_told_so_and_leaves_his_seat() ->
         assert await asyncio.to_thread(everybody[-1].recv, 1) == b""
         for each in everybody:
             each.close()
+
+
+async def test_one_that_cannot_be_served_keeps_nobody_else_waiting() -> None:
+    taken = crowd()
+    async with listening(taken) as server:
+        serve, failed = server._server, []
+
+        def once_broken() -> asyncio.Protocol:
+            if not failed:
+                failed.append(True)
+                raise RuntimeError("broken")
+            return serve()
+
+        server._server = once_broken  # type: ignore[assignment]
+        (first,) = people(1, server.address)
+        assert await asyncio.to_thread(first.recv, 1) == b""
+        assert len(taken) == 0
+        (second,) = people(1, server.address)
+        second.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b"hello" in await asyncio.to_thread(second.recv, 4096)
+        first.close()
+        second.close()
